@@ -1,0 +1,278 @@
+"""The database: base classes, the unit of work and the database's own clock.
+
+Owns sessions and transactions: feature code uses `session`, flushes where it needs an id and never
+commits. Tables of the host stand beside the code that uses them; migrations are `torg.migrate`'s.
+"""
+
+import contextvars
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+import flask
+import structlog
+from flask import current_app
+from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
+from sqlalchemy import BigInteger, DateTime, Engine, Identity, MetaData, event, func, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, scoped_session
+
+Mode = Literal["write", "read", "statement"]
+Result = TypeVar("Result")
+
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+# Serialisation failure, deadlock, and a server that is going down or coming up.
+_RETRYABLE = frozenset({"40001", "40P01", "57P01", "57P02", "57P03"})
+_RETRY_FOR_SECONDS = 3.0
+
+
+class Base(DeclarativeBase):
+    """Parent of every table, of the host and of plugins."""
+
+    metadata = MetaData(naming_convention=_NAMES)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads this class attribute
+        int: BigInteger(),
+        datetime: DateTime(timezone=True),
+    }
+
+
+class Fact:
+    """Mixin of append-only records: an id and the database's time of creation, nothing else."""
+
+    @declared_attr
+    def id(cls) -> Mapped[int]:  # noqa: N805 - declared_attr is called with the class
+        return mapped_column(BigInteger, Identity(), primary_key=True)
+
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class Record(Fact):
+    """Mixin of every entity: removing one sets `is_active` to false, nothing is deleted."""
+
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    updated_at: Mapped[datetime] = mapped_column(
+        server_default=func.clock_timestamp(), onupdate=func.clock_timestamp()
+    )
+
+
+class _Session(FlaskSession):
+    """A session whose reads can go without BEGIN and ROLLBACK round trips."""
+
+    def get_bind(self, *args: Any, **kwargs: Any) -> Any:
+        bind = super().get_bind(*args, **kwargs)
+        if not self.info.get("autocommit"):
+            return bind
+        engines = current_app.extensions["torg.db"].autocommit
+        engine = engines.get(bind)
+        if engine is None:
+            engine = engines[bind] = bind.execution_options(isolation_level="AUTOCOMMIT")
+        return engine
+
+
+@dataclass(slots=True)
+class Statistics:
+    """What the present unit of work asked of the database."""
+
+    statements: int = 0
+    seconds: float = 0.0
+
+
+class _State:
+    """Per application: engines in autocommit mode."""
+
+    def __init__(self) -> None:
+        self.autocommit: dict[Any, Any] = {}
+
+
+db = SQLAlchemy(model_class=Base, session_options={"class_": _Session})
+session: scoped_session[Any] = db.session
+_statistics: contextvars.ContextVar[Statistics | None] = contextvars.ContextVar(
+    "torg_statistics", default=None
+)
+
+
+def init(app: flask.Flask) -> None:
+    """Connect the application; `SQLALCHEMY_DATABASE_URI` is set by `torg.app`."""
+    app.extensions["torg.db"] = _State()
+    db.init_app(app)
+    with app.app_context():
+        for engine in db.engines.values():
+            _count_statements(engine)
+
+
+def statistics() -> Statistics:
+    """The statements of the present unit of work (a new, empty count outside of one)."""
+    return _statistics.get() or Statistics()
+
+
+def start_statistics() -> Statistics:
+    """Begin a new count for this context and return it."""
+    count = Statistics()
+    _statistics.set(count)
+    return count
+
+
+def database_now() -> datetime:
+    """The database's clock at this very moment, aware, UTC: the only time that decides."""
+    moment: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return moment
+
+
+def after_commit(action: Callable[[], object]) -> None:
+    """Run `action` once the present unit of work has committed; never when it rolls back.
+
+    Nothing may depend on it: a process killed in between never runs it. What must happen goes
+    through `torg.outbox`.
+    """
+    session().info.setdefault("after_commit", []).append(action)
+
+
+@contextmanager
+def unit_of_work(mode: Mode = "write", app: flask.Flask | None = None) -> Iterator[_Session]:
+    """One transaction with a session of its own: commits at the end, rolls back on an error.
+
+    It may stand inside another one (a read that has to write): the two share nothing.
+
+    Args:
+        mode: "write" is a transaction; "read" and "statement" give each statement its own
+            (autocommit), which saves the round trips of BEGIN and COMMIT.
+        app: the application, when there is no current one.
+    """
+    application = app or current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+    with application.app_context(), committing(mode) as present:
+        yield present
+
+
+@contextmanager
+def committing(mode: Mode) -> Iterator[_Session]:
+    """The unit of work on the session of the present application context.
+
+    Raises:
+        CommitUnknownError: the connection broke while the commit was under way.
+    """
+    present = begin(mode)
+    try:
+        yield present
+    except BaseException:
+        rollback()
+        raise
+    commit()
+
+
+def begin(mode: Mode) -> _Session:
+    """Start with a clean session in the given mode. The host's edges use it; plugins do not."""
+    present: _Session = session()
+    present.info.clear()
+    if mode != "write":
+        present.info["autocommit"] = True
+    return present
+
+
+def rollback() -> None:
+    """Undo the unit of work and forget its after-commit actions."""
+    present: _Session = session()
+    present.info.pop("after_commit", None)
+    try:
+        present.rollback()
+    finally:
+        session.remove()
+
+
+class CommitUnknownError(Exception):
+    """The connection broke during the commit: whether it took place is not known."""
+
+
+def commit() -> None:
+    """Commit, then run the after-commit actions; one that fails is logged and stops nothing."""
+    present: _Session = session()
+    actions = present.info.pop("after_commit", [])
+    try:
+        present.flush()
+        _commit_flushed(present)
+    except BaseException:
+        rollback()
+        raise
+    session.remove()
+    for action in actions:
+        try:
+            action()
+        except Exception:
+            structlog.get_logger(__name__).exception("after_commit_failed", action=repr(action))
+
+
+def _commit_flushed(present: _Session) -> None:
+    try:
+        present.commit()
+    except DBAPIError as error:
+        if error.connection_invalidated or _is_lost(error):
+            raise CommitUnknownError from error
+        raise
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Whether the whole unit of work may simply be run again: nothing of it was kept."""
+    if not isinstance(error, DBAPIError):
+        return False
+    return getattr(error.orig, "pgcode", None) in _RETRYABLE or _is_lost(error)
+
+
+def _is_lost(error: DBAPIError) -> bool:
+    # psycopg2 gives no SQLSTATE when the connection itself failed.
+    kind = type(error.orig).__name__ in {"OperationalError", "InterfaceError"}
+    return error.connection_invalidated or (kind and getattr(error.orig, "pgcode", None) is None)
+
+
+def retrying(attempt: Callable[[], Result], seconds: float = _RETRY_FOR_SECONDS) -> Result:
+    """Call `attempt` until it succeeds, fails for good, or `seconds` are over.
+
+    Serialisation failures, deadlocks and lost connections repeat the whole attempt with growing,
+    jittered pauses. An unknown commit is never repeated: that could do the thing twice.
+    """
+    started = time.monotonic()
+    pause = 0.01
+    while True:
+        try:
+            return attempt()
+        except DBAPIError as error:
+            if not is_retryable(error) or time.monotonic() - started + pause > seconds:
+                raise
+        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter needs no secrecy
+        pause = min(pause * 2, 0.5)
+
+
+def in_transaction(function: Callable[[], Result], app: flask.Flask | None = None) -> Result:
+    """Run `function` as one unit of work, repeated as a whole where that is safe."""
+
+    def attempt() -> Result:
+        with unit_of_work("write", app):
+            return function()
+
+    return retrying(attempt)
+
+
+def _count_statements(engine: Engine) -> None:
+    @event.listens_for(engine, "before_cursor_execute")
+    def started(
+        _conn: Any, _cursor: Any, _sql: str, _parameters: Any, context: Any, _many: bool
+    ) -> None:
+        context.torg_started = time.perf_counter()
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def ended(
+        _conn: Any, _cursor: Any, _sql: str, _parameters: Any, context: Any, _many: bool
+    ) -> None:
+        count = _statistics.get()
+        if count is not None:
+            count.statements += 1
+            count.seconds += time.perf_counter() - context.torg_started

@@ -1,0 +1,159 @@
+"""Domain events: something happened, said by one plugin and heard by others.
+
+Owns registry and dispatch inside one application. A subscriber chooses when it hears: inside the
+publisher's transaction (may veto by raising), after its commit (may be lost when the process dies),
+or through the outbox (durable, retried, so its handler is idempotent).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import flask
+from flask import current_app
+from marshmallow import Schema
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from torg import db
+
+Phase = Literal["in_transaction", "after_commit", "outbox"]
+Payload = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A kind of event: `<plugin>.<what_happened>`, its version and the schema of its payload."""
+
+    name: str
+    version: str
+    schema: type[Schema]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A handler of one event. Its payload is what the event's schema dumped (JSON values)."""
+
+    event: str
+    handler: Callable[[Payload], object]
+    phase: Phase = "outbox"
+    versions: str = ""
+
+
+class Events:
+    """The events of one application and who listens."""
+
+    def __init__(self) -> None:
+        self.declared: dict[str, tuple[str, Event]] = {}
+        self.subscriptions: list[tuple[str, Subscription]] = []
+
+    def declare(self, plugin: str, event: Event) -> None:
+        """Enter an event.
+
+        Raises:
+            ValueError: its name lacks the plugin's prefix, or is taken.
+        """
+        if not event.name.startswith(f"{plugin}.") or event.name in self.declared:
+            message = f"event {event.name!r} of {plugin} must start with '{plugin}.' and be new"
+            raise ValueError(message)
+        self.declared[event.name] = (plugin, event)
+
+    def subscribe(self, plugin: str, subscription: Subscription) -> None:
+        """Enter a subscription; one to an event that nobody declares stays silent."""
+        self.subscriptions.append((plugin, subscription))
+
+    def withdraw(self, plugin: str) -> None:
+        """Take back what a plugin declared (it failed later in its start)."""
+        self.declared = {n: entry for n, entry in self.declared.items() if entry[0] != plugin}
+        self.subscriptions = [entry for entry in self.subscriptions if entry[0] != plugin]
+
+    def listeners(self, event: Event) -> list[tuple[str, Subscription]]:
+        """Who hears this version of the event, in plugin order."""
+        version = Version(event.version)
+        return [
+            (plugin, subscription)
+            for plugin, subscription in self.subscriptions
+            if subscription.event == event.name
+            and SpecifierSet(subscription.versions).contains(version)
+        ]
+
+
+def init(app: flask.Flask) -> Events:
+    """Give the application its own empty registry."""
+    registry: Events = app.extensions.setdefault("torg.events", Events())
+    return registry
+
+
+def registry() -> Events:
+    """The registry of the current application."""
+    found: Events = current_app.extensions["torg.events"]
+    return found
+
+
+def publish(name: str, payload: Payload) -> None:
+    """Say that something happened, inside the transaction in which it happens.
+
+    Args:
+        name: a declared event.
+        payload: values for its schema; they are validated by dumping and loading.
+
+    Raises:
+        KeyError: nobody declared the event.
+        marshmallow.ValidationError: the payload does not fit the event's schema.
+    """
+    _, event = registry().declared[name]
+    listeners = registry().listeners(event)
+    if not listeners:
+        return
+    schema = event.schema()
+    message = schema.dump(payload)
+    problems = schema.validate(message)
+    if problems:
+        text = f"event {name} has a payload that breaks its schema: {problems}"
+        raise ValueError(text)
+    for plugin, subscription in listeners:
+        _deliver(plugin, subscription, message)
+
+
+def _deliver(plugin: str, subscription: Subscription, message: dict[str, Any]) -> None:
+    if subscription.phase == "in_transaction":
+        subscription.handler(message)
+    elif subscription.phase == "after_commit":
+        db.after_commit(lambda: _in_own_unit(subscription, message))
+    else:
+        from torg import outbox
+
+        handler = subscription.handler
+        outbox.enqueue(
+            "host.deliver_event",
+            {
+                "plugin": plugin,
+                "event": subscription.event,
+                "handler": f"{handler.__module__}:{handler.__qualname__}",
+                "payload": message,
+            },
+        )
+
+
+def _in_own_unit(subscription: Subscription, message: dict[str, Any]) -> None:
+    with db.unit_of_work():
+        subscription.handler(message)
+
+
+def deliver_queued(payload: Payload) -> None:
+    """The job `host.deliver_event`: hand a stored event to the subscriber it was stored for.
+
+    Raises:
+        LookupError: the subscriber is not active now; the job is tried again later.
+    """
+    for plugin, subscription in registry().subscriptions:
+        handler = subscription.handler
+        if (
+            plugin == payload["plugin"]
+            and subscription.event == payload["event"]
+            and f"{handler.__module__}:{handler.__qualname__}" == payload["handler"]
+        ):
+            subscription.handler(payload["payload"])
+            return
+    message = f"no subscriber {payload['handler']} of {payload['plugin']} is active"
+    raise LookupError(message)
