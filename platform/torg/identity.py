@@ -36,7 +36,11 @@ class IdentityRow(Fact, Base):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who is asking, as every plugin may know it."""
+    """Who is asking, as every plugin may know it.
+
+    `access_version` is the one of `torg_identity`, read in the same statement as the rest: a change
+    that commits in between is then seen by the next request. Without it nothing is remembered.
+    """
 
     id: int
     username: str
@@ -46,6 +50,7 @@ class Identity:
     session_id: int | None = None
     locale: str | None = None
     expires_at: float | None = None
+    access_version: int | None = None
 
     def may(self, permission: str) -> bool:
         """Whether this identity carries the permission."""
@@ -170,25 +175,21 @@ def resolve(request: flask.Request, remember_seconds: float = 30.0) -> Identity 
     if remembered and _access_version(remembered.identity.id) == remembered.access_version:
         g.torg_identity = remembered.identity
         return remembered.identity
-    identity, version = _authenticate(request)
-    until = time.time() + remember_seconds
-    if identity.expires_at is not None:
-        until = min(until, identity.expires_at)
-    memory.put(key, _Remembered(identity, version, until))
+    identity = _authenticate(request)
+    if identity.access_version is not None:
+        until = min(time.time() + remember_seconds, identity.expires_at or float("inf"))
+        memory.put(key, _Remembered(identity, identity.access_version, until))
     g.torg_identity = identity
     return identity
 
 
-def _authenticate(request: flask.Request) -> tuple[Identity, int]:
+def _authenticate(request: flask.Request) -> Identity:
     from torg import plugins
 
     identity: Identity | None = plugins.first("torg_authenticate", request=request)
     if identity is None:
         raise UnauthorizedError
-    version = _access_version(identity.id)
-    if version is None:
-        raise UnauthorizedError
-    return identity, version
+    return identity
 
 
 _ACCESS_VERSION = text("SELECT access_version FROM torg_identity WHERE id = :id AND is_active")
