@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, TextIO
 from urllib.parse import unquote, urlsplit
 
@@ -47,6 +48,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (re.compile(r"(?i)\b(code[\"']?\s*[:=]\s*[\"']?)\d{4,12}\b"), rf"\1{MASK}"),
 )
+# Most texts hold none of these and need no further look; a line is on the way of every request.
+_SUSPICIOUS = re.compile(r"[=:]|[Bb]earer|[Bb]asic|BEARER|BASIC|eyJ")
 # Their own handlers would print every line a second time, in another shape.
 _ROUTED = ("gunicorn.error", "gunicorn.access", "rq.worker", "rq.scheduler", "werkzeug", "alembic")
 
@@ -77,20 +80,25 @@ class Redaction:
 
     def __call__(self, logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
         """The structlog processor."""
-        return {key: self._value(key, value, 0) for key, value in event.items()}
+        moment = event.pop("at", None)
+        clean = {key: self._value(key, value, 0) for key, value in event.items()}
+        clean["at"] = moment
+        return clean
 
     def text(self, text: str) -> str:
         """One text without secrets."""
         if self._exact is not None:
             text = self._exact.sub(MASK, text)
-        for pattern, replacement in _PATTERNS:
-            text = pattern.sub(replacement, text)
+        if _SUSPICIOUS.search(text):
+            for pattern, replacement in _PATTERNS:
+                text = pattern.sub(replacement, text)
         return text
 
     def _value(self, key: str, value: Any, depth: int) -> Any:
         if value is None or isinstance(value, bool):
             return value
-        if _SECRET_KEY.search(key) or (_CODE_KEY.search(key) and _DIGITS.fullmatch(str(value))):
+        kind = _kind(key)
+        if kind == "secret" or (kind == "code" and _DIGITS.fullmatch(str(value))):
             return MASK
         if isinstance(value, int | float):
             return value
@@ -105,6 +113,13 @@ class Redaction:
         if isinstance(value, list | tuple | set | frozenset):
             return [self._value("", item, depth + 1) for item in value]
         return self.text(str(value))
+
+
+@lru_cache(maxsize=4096)
+def _kind(key: str) -> str:
+    if _SECRET_KEY.search(key):
+        return "secret"
+    return "code" if _CODE_KEY.search(key) else ""
 
 
 def configure(log_format: str = "json", level: str = "info", secrets: Iterable[str] = ()) -> None:
