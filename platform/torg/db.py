@@ -20,7 +20,14 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import BigInteger, DateTime, Engine, Identity, MetaData, event, func, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, scoped_session
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    declared_attr,
+    mapped_column,
+    registry,
+    scoped_session,
+)
 
 Mode = Literal["write", "read", "statement"]
 Result = TypeVar("Result")
@@ -40,11 +47,10 @@ _RETRY_FOR_SECONDS = 3.0
 class Base(DeclarativeBase):
     """Parent of every table, of the host and of plugins."""
 
-    metadata = MetaData(naming_convention=_NAMES)
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads this class attribute
-        int: BigInteger(),
-        datetime: DateTime(timezone=True),
-    }
+    registry = registry(
+        metadata=MetaData(naming_convention=_NAMES),
+        type_annotation_map={int: BigInteger(), datetime: DateTime(timezone=True)},
+    )
 
 
 class Fact:

@@ -134,7 +134,7 @@ def _parse(raw: dict[str, Any], path: Path, package: str, version: str, name: st
         path=path,
         title=str(raw["title"]),
         summary=str(raw.get("summary", "")),
-        api=_versions(raw.get("api"), "api"),
+        api=_versions(raw.get("api", ">=1,<2"), "api"),
         url_prefix=prefix,
         requires={str(k): _versions(v, f"requires.{k}") for k, v in _table(raw, "requires")},
         after=_names(raw, "after"),

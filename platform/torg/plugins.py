@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from types import ModuleType
 from typing import Any
 
 import flask
@@ -103,14 +104,29 @@ def init(
     app: flask.Flask,
     enabled: Iterable[str],
     required: Iterable[str] = (),
-    api: str = hookspecs.API_VERSION,
+    *,
+    extra: Iterable[ModuleType] = (),
 ) -> Registry:
-    """Scan, resolve, import and register; the result is kept with the application."""
+    """Scan, resolve, import and register; the result is kept with the application.
+
+    Args:
+        app: the application.
+        enabled: names of plugins that are switched on.
+        required: names of those without which the start stops.
+        extra: further modules with hooks and a `MANIFEST`, taken as enabled (test kits).
+
+    Raises:
+        StartError: a required plugin cannot run.
+    """
     manager = pluggy.PluginManager("torg")
     manager.add_hookspecs(hookspecs)
-    plugins, order = resolve(discover(), list(enabled), list(required), api)
+    added = {module.MANIFEST.name: module for module in extra}
+    manifests = [*discover(), *(module.MANIFEST for module in added.values())]
+    plugins, order = resolve(manifests, [*enabled, *added], list(required))
     registry = Registry(plugins, order, manager)
     app.extensions["torg.plugins"] = registry
+    for name, module in added.items():
+        plugins[name].module = module
     for name in order:
         _import(registry, plugins[name])
     # pluggy calls the last registered first, so dependents go in first.
@@ -121,7 +137,6 @@ def init(
     for plugin in registry.loaded():
         _check_hooks(registry, plugin)
     block_dependents(registry)
-    _stop_for_required(registry)
     return registry
 
 
@@ -169,7 +184,7 @@ HOST_PERMISSIONS = (
 
 
 def _import(registry: Registry, plugin: Plugin) -> None:
-    if plugin.state is not State.ACTIVE:
+    if plugin.state is not State.ACTIVE or plugin.module is not None:
         return
     started = time.perf_counter()
     try:
@@ -213,7 +228,11 @@ def _check_hooks(registry: Registry, plugin: Plugin) -> None:
 
 
 def block_dependents(registry: Registry) -> None:
-    """Block whoever needs a plugin that has just fallen out; the reason names it."""
+    """Block whoever needs a plugin that has just fallen out; the reason names it.
+
+    Raises:
+        StartError: one of those is marked as required.
+    """
     before = {plugin.name for plugin in registry.loaded()}
     judge_together({n: p for n, p in registry.plugins.items() if p.state is not State.DISABLED})
     for name in before - {plugin.name for plugin in registry.loaded()}:
@@ -221,9 +240,6 @@ def block_dependents(registry: Registry) -> None:
         if plugin.module is not None and registry.manager.is_registered(plugin.module):
             registry.manager.unregister(plugin.module)
         _log.error("plugin_blocked", plugin=name, reason=plugin.reason)
-
-
-def _stop_for_required(registry: Registry) -> None:
     for plugin in registry.plugins.values():
         if plugin.required and not plugin.loaded:
             message = f"required plugin {plugin.name} is {plugin.state}: {plugin.reason}"
