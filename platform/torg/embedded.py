@@ -93,8 +93,12 @@ class Servers:
         """The process number of each server by its name."""
         return {type(each).__name__.lower(): each.pid for each in self._running}
 
-    def stop(self) -> None:
-        """Stop the servers cleanly within seconds; idle when called again or in a forked child."""
+    def stop(self, *, remove_data: bool = False) -> None:
+        """Stop the servers cleanly within seconds; idle when called again or in a forked child.
+
+        Args:
+            remove_data: Delete the servers' folder too, wherever it lies.
+        """
         if os.getpid() != self._owner or self._lock is None:
             return
         atexit.unregister(self.stop)
@@ -102,6 +106,8 @@ class Servers:
         for each in reversed(self._running):
             each.stop()
         self._running.clear()
+        if remove_data:
+            embedded_home.remove(self.directory)
         os.close(self._lock)
         self._lock = None
 

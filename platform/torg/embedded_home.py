@@ -27,6 +27,7 @@ from torg.command_errors import CommandError
 
 POINTER = "servers-are-in.txt"
 _UNPRIVILEGED = ("nobody", "daemon")
+_VARIABLE_DATA = Path("/var/lib")
 # A socket address holds 103 bytes on macOS and 107 on Linux; the longest name we put into the
 # folder is "/.s.PGSQL.5432".
 _SOCKET_FOLDER_BYTES = 103 - len("/.s.PGSQL.5432")
@@ -118,7 +119,7 @@ def prepare(directory: Path, *, postgresql: bool = True, valkey: bool = True) ->
         if folder.stat().st_uid != os.geteuid():
             raise _foreign_folder(folder)
     else:
-        binaries = _reachable_binaries(binaries, runner, notes)
+        binaries = _reachable_binaries(binaries, runner, directory, notes)
         folder = _reachable_folder(directory, runner, notes)
     sockets = _socket_folder(folder, runner)
     return Home(folder, sockets, runner, binaries, tuple(notes))
@@ -130,6 +131,14 @@ def locate(directory: Path) -> Path:
     if pointer.is_file():
         return Path(pointer.read_text(encoding="utf-8").strip())
     return directory.resolve() / "servers"
+
+
+def remove(directory: Path) -> None:
+    """Delete the servers' folder of a deployment's directory; nobody may be running them."""
+    folder = locate(directory)
+    shutil.rmtree(_short_sockets(folder), ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    (directory.resolve() / POINTER).unlink(missing_ok=True)
 
 
 def make_folder(folder: Path, mode: int) -> None:
@@ -213,9 +222,14 @@ def _can_run(program: Path, runner: Runner) -> bool:
     return probe.returncode == 0
 
 
-def _system_folder(runner: Runner) -> Path:
-    """A folder of our own that the servers' user can reach and run programs from."""
-    for parent in (Path("/var/lib"), Path(tempfile.gettempdir())):
+def _system_folder(runner: Runner, directory: Path) -> Path:
+    """A folder of our own that the servers' user can reach and run programs from.
+
+    What belongs to a temporary deployment goes to the temporary folder, anything else is kept.
+    """
+    temporary = Path(tempfile.gettempdir())
+    parents = (_VARIABLE_DATA, temporary)
+    for parent in reversed(parents) if directory.is_relative_to(temporary) else parents:
         if not parent.is_dir() or not os.access(parent, os.W_OK):
             continue
         folder = parent / "torg-embedded"
@@ -226,12 +240,14 @@ def _system_folder(runner: Runner) -> Path:
             return folder
     raise CommandError(
         f"no folder for the embedded servers that the user {runner.name} can reach",
-        where=f"tried torg-embedded under /var/lib and {tempfile.gettempdir()}",
+        where=f"tried torg-embedded under {_VARIABLE_DATA} and {temporary}",
         next_steps=("start Torg as a normal user", "or set TORG_DATABASE_URL and TORG_REDIS_URL"),
     )
 
 
-def _reachable_binaries(binaries: Binaries, runner: Runner, notes: list[str]) -> Binaries:
+def _reachable_binaries(
+    binaries: Binaries, runner: Runner, directory: Path, notes: list[str]
+) -> Binaries:
     """The binaries themselves, or copies of them where the servers' user can run them.
 
     A copy is root's, made under another name and renamed, and reused by version.
@@ -240,7 +256,7 @@ def _reachable_binaries(binaries: Binaries, runner: Runner, notes: list[str]) ->
     programs += [binaries.valkey] if binaries.valkey else []
     if all(_can_run(program, runner) for program in programs):
         return binaries
-    target = _system_folder(runner)
+    target = _system_folder(runner, directory)
     copies: dict[int, Path] = {}
     for major, folder in binaries.postgresql.items():
         site = folder.parents[2]  # libraries are found relative to the folder of the wheel
@@ -296,7 +312,7 @@ def _reachable_folder(directory: Path, runner: Runner, notes: list[str]) -> Path
                 next_steps=(f"let {runner.name} pass the folders above it (chmod o+x)",),
             )
         name = f"{directory.name.strip('.') or 'torg'}-{_digest(directory)}"
-        folder = _system_folder(runner) / name
+        folder = _system_folder(runner, directory) / name
         make_folder(folder, 0o711)
         pointer.write_text(f"{folder}\n", encoding="utf-8")
     folder = locate(directory)
@@ -315,9 +331,7 @@ def _socket_folder(folder: Path, runner: Runner | None) -> Path:
     """
     sockets = folder / "sockets"
     if len(os.fsencode(sockets)) > _SOCKET_FOLDER_BYTES:
-        sockets = Path(tempfile.gettempdir()) / f"torg-{_digest(folder)}"
-        if len(os.fsencode(sockets)) > _SOCKET_FOLDER_BYTES:
-            sockets = Path("/tmp") / sockets.name  # noqa: S108 - private folder, checked below
+        sockets = _short_sockets(folder)
     make_private(sockets, runner)
     facts = sockets.lstat()
     owner = runner.uid if runner else os.geteuid()
@@ -329,6 +343,13 @@ def _socket_folder(folder: Path, runner: Runner | None) -> Path:
             next_steps=("remove it and start again",),
         )
     return sockets
+
+
+def _short_sockets(folder: Path) -> Path:
+    short = Path(tempfile.gettempdir()) / f"torg-{_digest(folder)}"
+    if len(os.fsencode(short)) > _SOCKET_FOLDER_BYTES:
+        short = Path("/tmp") / short.name  # noqa: S108 - private, checked by the caller
+    return short
 
 
 def _digest(path: Path) -> str:
