@@ -37,6 +37,7 @@ __all__ = [
     "SettingsError",
     "init",
     "load",
+    "of",
     "plugin_settings",
     "read",
     "settings",
@@ -223,12 +224,17 @@ def init(app: Flask, settings: Settings) -> None:
     app.extensions[EXTENSION] = settings
 
 
+def of(app: Flask) -> Settings:
+    """The settings of an application, for parts that are set up before any context exists."""
+    found: Settings = app.extensions[EXTENSION]
+    return found
+
+
 def settings() -> Settings:
     """The settings of the current application; RuntimeError outside an application context."""
     from flask import current_app
 
-    found: Settings = current_app.extensions[EXTENSION]
-    return found
+    return of(current_app)
 
 
 @overload

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import resources
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
+
+from torg import config
 
 LOCALES = ("en", "ru")
 SOURCE_LOCALE = "en"
@@ -59,26 +60,21 @@ class _Domain(flask_babel.Domain):  # type: ignore[misc]  # the library ships no
         return _catalogues().translations(locale())
 
 
-def init(app: flask.Flask, default: str = SOURCE_LOCALE) -> None:
-    """Set up Flask-Babel and the host's own catalogue.
-
-    Args:
-        app: the application.
-        default: the locale of clients that name none we speak.
-    """
+def init(app: flask.Flask) -> None:
+    """Set up Flask-Babel and the host's own catalogue; the default locale is a setting."""
+    default = config.of(app).host.locale_default
     app.extensions[EXTENSION] = Catalogues(default=default, folders=[_host_folder()])
     babel = flask_babel.Babel()
     babel.init_app(app, default_locale=default, locale_selector=locale)
     babel.domain_instance = _Domain()
 
 
-def add_package(app: flask.Flask, package: str) -> None:
-    """Add the catalogues of a plugin's package; one without translations adds nothing.
+def add_catalogue(app: flask.Flask, folder: Path) -> None:
+    """Add the `<locale>.po` files of a plugin's folder; one that does not exist adds nothing.
 
     Raises:
         CatalogueError: a file cannot be read.
     """
-    folder = Path(str(resources.files(package))) / "translations"
     catalogues: Catalogues = app.extensions[EXTENSION]
     if not folder.is_dir() or folder in catalogues.folders:
         return

@@ -20,9 +20,11 @@ from urllib.parse import unquote, urlsplit
 
 import orjson
 import structlog
+from flask import Flask
 from structlog.contextvars import bind_contextvars, bound_contextvars, get_contextvars
 from structlog.types import EventDict, Processor, WrappedLogger
 
+from torg import config
 from torg.config import HostSettings
 
 MASK = "***"
@@ -167,8 +169,9 @@ def configure(log_format: str = "json", level: str = "info", secrets: Iterable[s
     _route()
 
 
-def init(host: HostSettings) -> None:
+def init(app: Flask) -> None:
     """Set up logging as the settings say, with every secret of the settings kept out."""
+    host = config.of(app).host
     configure(host.log_format, host.log_level, secrets=list(_secrets(host)))
 
 
