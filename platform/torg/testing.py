@@ -18,11 +18,13 @@ import pytest
 import redis
 from sqlalchemy import Engine, event
 
-from torg import testing_people, testing_servers
+from torg import testing_inputs, testing_people, testing_servers
+from torg.testing_faults import FaultProxy
 from torg.testing_people import People, Person
+from torg.testing_processes import Deployment
 from torg.testing_servers import Environment
 
-__all__ = ["Environment", "People", "Person"]
+__all__ = ["Deployment", "Environment", "FaultProxy", "People", "Person"]
 
 _numbers = itertools.count(1)
 
@@ -208,3 +210,50 @@ def count_queries() -> Callable[[], contextlib.AbstractContextManager[Count]]:
             event.remove(Engine, "before_cursor_execute", note)
 
     return counting
+
+
+@pytest.fixture
+def bad_inputs() -> Any:
+    """The corpus of hostile input: see `torg.testing_inputs`."""
+    return testing_inputs
+
+
+@pytest.fixture
+def fault_proxy() -> Iterator[Callable[[tuple[str, int] | str], FaultProxy]]:
+    """Makes relays that hang, refuse or cut on demand."""
+    with contextlib.ExitStack() as proxies:
+        yield lambda target: proxies.enter_context(FaultProxy(target))
+
+
+@pytest.fixture
+def deploy(make_app: AppMaker, tmp_path: Path) -> Iterator[Callable[..., Deployment]]:
+    """Runs the real processes: `deploy(["auth"]).web()`, `.worker()`, `.scheduler()`.
+
+    Their database is a fresh, migrated one; further settings are `TORG_…` variables.
+    """
+    deployments = []
+
+    def deploying(plugins: list[str], **environ: str) -> Deployment:
+        app = make_app(plugins)
+        directory = tmp_path / f"deployment-{len(deployments)}"
+        directory.mkdir()
+        deployment = Deployment(
+            {
+                "TORG_DATABASE_URL": app.config["SQLALCHEMY_DATABASE_URI"],
+                "TORG_REDIS_URL": make_app.environment.redis_url,
+                "TORG_PLUGINS": ",".join(plugins),
+                "TORG_DATA_DIR": str(directory),
+                "TORG_SECRET_KEY": "a test's key 0123456789 abcdefghijklmnop",
+                "TORG_LOG_LEVEL": "warning",
+                **environ,
+            },
+            directory,
+        )
+        deployments.append(deployment)
+        return deployment
+
+    try:
+        yield deploying
+    finally:
+        for deployment in deployments:
+            deployment.close()
