@@ -1,0 +1,248 @@
+"""Migrations for the application and the command line: what is pending, upgrade, downgrade, check.
+
+The door to the parts: files (`migration_streams`), decisions (`migration_plan`), the record
+(`migration_record`), running (`migration_run`) and rules (`migration_rules`). At a start in
+production nothing is migrated: only the state is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import flask
+from flask_migrate import Migrate
+from sqlalchemy import Connection, Engine
+
+from torg import db, plugins
+from torg.manifest import Manifest, discover
+from torg.migration_plan import (
+    Database,
+    MigrationError,
+    Plan,
+    Step,
+    StreamState,
+    plan_downgrade,
+    plan_upgrade,
+)
+from torg.migration_record import database_by_record, disagreements, read_database
+from torg.migration_rules import check_models, drift
+from torg.migration_run import Tell, exclusive, run, silent
+from torg.migration_streams import (
+    HOST,
+    Stream,
+    environment_folder,
+    host_stream,
+    names_of,
+    plugin_stream,
+)
+from torg.resolution import Plugin, State, resolve
+
+__all__ = [
+    "HOST",
+    "CheckResult",
+    "MigrationError",
+    "Plan",
+    "StreamState",
+    "check",
+    "check_models",
+    "downgrade",
+    "init",
+    "installed_streams",
+    "pending",
+    "plan",
+    "states",
+    "upgrade",
+    "upgrade_engine",
+]
+
+# A plugin in one of these states is enabled, but must not be migrated: it would not run anyway.
+_UNFIT = frozenset({State.MISSING, State.INCOMPATIBLE, State.BLOCKED, State.QUARANTINED})
+
+
+def init(app: flask.Flask) -> None:
+    """Let `flask db …` work on the host's stream; plugins are migrated by `torg db`."""
+    Migrate(app, db.db, directory=str(environment_folder()), render_as_batch=False)
+
+
+def states(app: flask.Flask) -> dict[str, StreamState]:
+    """Where every stream stands, read with one statement.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: the database cannot be reached.
+    """
+    streams = _streams_of(app)
+    with app.app_context(), db.db.engine.connect() as connection:
+        autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
+        return dict(plan_upgrade(streams, database_by_record(autocommit)).states)
+
+
+def pending(app: flask.Flask) -> dict[str, list[str]]:
+    """Revisions that wait for `torg db upgrade`, by plugin (`host` for the host's own).
+
+    Raises:
+        sqlalchemy.exc.OperationalError: the database cannot be reached.
+    """
+    waiting = {"pending", "blocked"}
+    return {
+        name: list(state.pending)
+        for name, state in states(app).items()
+        if state.state in waiting and state.pending
+    }
+
+
+def upgrade(
+    app: flask.Flask, plugins: Collection[str] | None = None, tell: Tell = silent
+) -> list[str]:
+    """Bring the database of an application to the newest revisions; returns what was applied.
+
+    For the first-run mode and the test kit; in production it is `torg db upgrade`.
+
+    Raises:
+        MigrationError: something is wrong with a stream (then nothing was run), or a revision
+            failed (those before it are kept).
+    """
+    with app.app_context():
+        return upgrade_engine(db.db.engine, _streams_of(app), plugins or (), tell)
+
+
+def upgrade_engine(
+    engine: Engine, streams: Sequence[Stream], only: Collection[str] = (), tell: Tell = silent
+) -> list[str]:
+    """The same for a bare engine and streams; see `upgrade`."""
+    with exclusive(engine, tell) as connection:
+        # Planned under the lock: whoever held it before has changed the database.
+        planned = plan(connection, streams, only)
+        chosen = [each for each in planned.problems if not only or each.name in only]
+        if chosen:
+            raise blocked(chosen)
+        run(connection, planned.steps, names=_known(streams, planned), tell=tell)
+        return [step.revision.id for step in planned.steps]
+
+
+def plan(connection: Connection, streams: Sequence[Stream], only: Collection[str] = ()) -> Plan:
+    """What an upgrade would do now; the connection is left outside of a transaction."""
+    database = read_database(connection)
+    connection.rollback()
+    return plan_upgrade(streams, database, only)
+
+
+def blocked(problems: Sequence[StreamState]) -> MigrationError:
+    """The error for streams with problems."""
+    first = problems[0]
+    others = f" (and {len(problems) - 1} more: torg db plan)" if len(problems) > 1 else ""
+    return MigrationError(
+        f"the migrations of {first.name} have a problem, so nothing was run{others}",
+        why=first.problem,
+        next_steps=tuple(
+            step
+            for step in (first.next_step, "the others alone: torg db upgrade --plugin NAME")
+            if step
+        ),
+    )
+
+
+def planned_downgrade(
+    connection: Connection, streams: Sequence[Stream], targets: Mapping[str, str]
+) -> list[Step]:
+    """What a downgrade would undo now, in its order.
+
+    Raises:
+        MigrationError: a target is unknown, or something that stays needs what would go.
+    """
+    database = read_database(connection)
+    connection.rollback()
+    return plan_downgrade(streams, database, targets)
+
+
+def downgrade(
+    engine: Engine, streams: Sequence[Stream], targets: Mapping[str, str], tell: Tell = silent
+) -> list[str]:
+    """Take streams back to the given revisions (`base`: before the first); returns what is undone.
+
+    Raises:
+        MigrationError: it is refused (nothing was run), or a revision failed.
+    """
+    with exclusive(engine, tell) as connection:
+        steps = planned_downgrade(connection, streams, targets)
+        run(connection, steps, downgrade=True, names=names_of(streams), tell=tell)
+        return [step.revision.id for step in steps]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What `torg db check` found.
+
+    Attributes:
+        drift: differences between models and tables, by stream.
+        notes: what is odd and stops nothing.
+    """
+
+    states: Mapping[str, StreamState]
+    drift: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+    @property
+    def sound(self) -> bool:
+        """Nothing pending, nothing blocked, no drift."""
+        waiting = any(each.state in {"pending", "blocked"} for each in self.states.values())
+        return not waiting and not any(self.drift.values())
+
+
+def check(app: flask.Flask, only: Collection[str] = ()) -> CheckResult:
+    """Compare files, database and models of every enabled stream.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: the database cannot be reached.
+    """
+    streams = _streams_of(app)
+    with app.app_context(), db.db.engine.connect() as connection:
+        database = read_database(connection)
+        connection.rollback()
+        planned = plan_upgrade(streams, database)
+        differences = {}
+        for stream in streams:
+            wanted = not only or stream.name in only
+            if wanted and planned.states[stream.name].state == "current":
+                found = drift(connection, stream, _known(streams, planned))
+                differences[stream.name] = found
+    chosen = {n: s for n, s in planned.states.items() if not only or n in only}
+    return CheckResult(chosen, differences, _notes(chosen, database))
+
+
+def _notes(chosen: Mapping[str, StreamState], database: Database) -> list[str]:
+    changed = [
+        f"{revision}: its file was changed after it was applied; write a new revision instead"
+        for state in chosen.values()
+        for revision in state.changed
+    ]
+    return [*disagreements(database), *changed]
+
+
+def _known(streams: Sequence[Stream], planned: Plan) -> frozenset[str]:
+    """Every plugin that is installed or has left data."""
+    return names_of(streams) | frozenset(planned.states)
+
+
+def installed_streams(
+    enabled: Iterable[str], manifests: Sequence[Manifest] | None = None
+) -> list[Stream]:
+    """The host's stream and those of all installed plugins, without importing any of them."""
+    found = discover() if manifests is None else list(manifests)
+    resolved, _order = resolve(found, list(enabled))
+    return _streams(resolved.values())
+
+
+def _streams_of(app: flask.Flask) -> list[Stream]:
+    return _streams(plugins.registry(app).plugins.values())
+
+
+def _streams(all_plugins: Iterable[Plugin]) -> list[Stream]:
+    streams = [host_stream()]
+    for plugin in all_plugins:
+        if plugin.state is State.MISSING:
+            continue
+        reason = f"it is {plugin.state}: {plugin.reason}" if plugin.state in _UNFIT else ""
+        enabled = plugin.state is not State.DISABLED
+        streams.append(plugin_stream(plugin.manifest, enabled=enabled, reason=reason))
+    return streams
