@@ -19,8 +19,9 @@ from dotenv.parser import parse_stream
 PREFIX = "TORG_"
 PLUGIN_GROUP = "torg.plugins"
 
-# Not settings: where the settings are, and what the test kit passes to its own children.
-RESERVED = frozenset({"TORG_CONFIG"})
+# Not settings: where the settings are, which process this is (`processes`), and what the test kit
+# passes to its own children.
+RESERVED = frozenset({"TORG_CONFIG", "TORG_PROCESS"})
 RESERVED_PREFIX = "TORG_TEST_"
 
 

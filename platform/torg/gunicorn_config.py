@@ -1,0 +1,76 @@
+"""How gunicorn serves Torg: `gunicorn -c python:torg.gunicorn_config "torg.app:create_app()"`.
+
+Owns the web server's settings, drawn from Torg's own. Three kinds of processes use them, named by
+`TORG_PROCESS`: `web` (requests, the default), `streams` (live streams, one thread each) and `all`
+(both in one, where no proxy tells them apart). What nginx adds in front is `deploy/nginx.conf`'s.
+"""
+
+# gunicorn reads every module-level name that is one of its settings.
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from torg import config as _config
+from torg import processes as _processes
+from torg import server_problems as _server_problems
+
+_host = _config.load().host
+_process = os.environ.get(_processes.PROCESS, "web")
+# Threads that a process of streams keeps free for health checks and the like.
+_SPARE_THREADS = 8
+
+bind = [_host.bind]
+worker_class = "gthread"  # sync workers stand still for one slow client or one stream
+workers = 1 if _process == "streams" else _host.web_workers
+# Threads are made when they are needed, so a high number costs nothing while no stream is open.
+threads = {
+    "web": _host.web_threads,
+    "streams": _host.stream_limit + _SPARE_THREADS,
+    "all": _host.web_threads + _host.stream_limit,
+}[_process]
+if _process == "web":
+    # Behind the proxy streams go elsewhere; those that come here all the same must not take every
+    # thread.
+    os.environ["TORG_STREAM_LIMIT"] = str(max(1, _host.web_threads // 2))
+# A supervisor that shares the folder among its processes has set it and emptied it.
+_own_numbers = _processes.NUMBERS not in os.environ
+_numbers = Path(os.environ.setdefault(_processes.NUMBERS, str(_processes.numbers_folder(_host))))
+
+graceful_timeout = int(_host.shutdown_seconds)
+timeout = 60  # of the worker's own main loop, not of a request
+keepalive = 75  # longer than the proxy keeps an idle connection, so that the proxy closes first
+backlog = 512
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - no disk waits
+
+limit_request_line = 4096
+limit_request_fields = 64
+limit_request_field_size = 8190
+header_map = "drop"  # X_Forwarded_For must never pass for X-Forwarded-For
+forwarded_allow_ips = ""  # proxies are believed by the application, by exact count of hops
+secure_scheme_headers: dict[str, str] = {}
+control_socket_disable = True
+server_software = "torg"
+proc_name = f"torg-{_process}"
+
+
+def on_starting(server: Any) -> None:
+    """Before the first worker: one shape of log lines, an empty folder for numbers."""
+    del server
+    from torg import logs
+
+    logs.configure(_host.log_format, _host.log_level)
+    _server_problems.install(_host.base_url)
+    if _own_numbers:
+        from torg import metrics
+
+        metrics.prepare_directory(_numbers)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """After a worker ended: its live numbers go, its counters stay."""
+    del server
+    from torg import metrics
+
+    metrics.forget_process(worker.pid)
