@@ -12,7 +12,7 @@ import secrets
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import (
     BaseModel,
@@ -75,6 +75,9 @@ class HostSettings(Section):
         "Address and port the web server listens on.",
         "127.0.0.1:8000",
         allowed="address:port, such as 127.0.0.1:8000, [::1]:8000 or 0.0.0.0:8000",
+    )
+    site_name: str = _described(
+        "The name of the marketplace, in mails and on pages.", "Torg", min_length=1, max_length=60
     )
     base_url: str = _described(
         "The address users see; links in mails begin with it. Default: `http://` + `bind`.",
@@ -180,6 +183,14 @@ class HostSettings(Section):
         "Live streams one web process serves at once; more get 503.", 100, ge=1, le=10000
     )
     job_workers: int = _described("Job processes of torg run worker and all.", 1, ge=1, le=256)
+    job_keep_days: int = _described("Days that finished jobs are kept.", 7, ge=1, le=3650)
+    job_keep_keyed_days: int = _described(
+        "The same for jobs with a key of their own, which are never made twice while they are "
+        "kept; 0: for ever.",
+        365,
+        ge=0,
+        le=36500,
+    )
     shutdown_seconds: float = _described(
         "Time that running requests and jobs get to finish at a stop.", 30.0, gt=0, le=3600
     )
@@ -213,6 +224,13 @@ class HostSettings(Section):
         absent = set(value) - set(info.data.get("plugins", value))
         if info.field_name == "required_plugins" and absent:
             raise ValueError(f"names plugins that are not enabled: {', '.join(sorted(absent))}")
+        return value
+
+    @field_validator("site_name", "mail_from")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        if not value.isprintable():
+            raise ValueError("holds a line break or another control character")
         return value
 
     @field_validator("bind")
@@ -272,8 +290,18 @@ class HostSettings(Section):
     @classmethod
     def _mail_url(cls, value: str) -> str:
         parts = _split(_with_scheme(value, ("smtp", "smtps", "file", "console")))
-        if parts.scheme in ("smtp", "smtps") and not parts.hostname:
+        if parts.scheme not in ("smtp", "smtps"):
+            return value
+        query = parse_qs(parts.query)
+        if not parts.hostname:
             raise ValueError("names no mail server")
+        if set(query) - {"starttls", "ca_file"}:
+            raise ValueError("has unknown parameters; there are: starttls, ca_file")
+        safe = parts.scheme == "smtps" or query.get("starttls") == ["1"]
+        if parts.password and not safe and not is_loopback(parts.hostname):
+            raise ValueError(
+                "would send its password in the clear: add ?starttls=1 or use smtps://"
+            )
         return value
 
     @field_validator("storage_url")
@@ -288,7 +316,7 @@ class HostSettings(Section):
     @classmethod
     def _mail_from(cls, value: str) -> str:
         _, address = parseaddr(value)
-        if not re.fullmatch(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+", address) or "\n" in value:
+        if not re.fullmatch(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+", address):
             raise ValueError("is not an e-mail address")
         return value
 
