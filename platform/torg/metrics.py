@@ -90,6 +90,8 @@ _jobs = Histogram(
 _cache = Counter("torg_cache_reads", "Reads of the cache.", ["cache", "outcome"], registry=registry)
 _mails = Counter("torg_mails", "Mails handed over.", ["template", "outcome"], registry=registry)
 
+# Clients may send any word as a method, and each would be a series of its own.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SHORT = {status: f"{status // 100}xx" for status in range(100, 600)}
 
 
@@ -107,7 +109,8 @@ def init(app: flask.Flask) -> None:
 
 
 def mount(app: flask.Flask) -> None:
-    """Add `/metrics`, unless it is switched off."""
+    """Meter the hooks of plugins, and add `/metrics` unless it is switched off."""
+    plugins.registry(app).observe = observe_hook
     if config.of(app).host.metrics_enabled:
         app.add_url_rule("/metrics", "torg_metrics", _page, methods=["GET"])
 
@@ -133,6 +136,8 @@ def observe_request(
         statements: SQL statements run for it.
         sql_seconds: time waited for them.
     """
+    if method not in _METHODS:
+        method = "other"
     key = (plugin, route, method, _SHORT.get(status, "other"))
     children = _request_children.get(key)
     if children is None:
@@ -147,7 +152,7 @@ def observe_request(
         children[2].inc(sql_seconds)
 
 
-def observe_hook(plugin: str, hook: str, seconds: float, *, failed: bool = False) -> None:
+def observe_hook(plugin: str, hook: str, seconds: float, failed: bool) -> None:
     """Note one call of a plugin's hook."""
     _hook_calls.labels(plugin, hook, "error" if failed else "ok").inc()
     _hook_seconds.labels(plugin, hook).inc(seconds)

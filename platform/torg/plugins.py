@@ -8,7 +8,7 @@ goes wrong becomes its state and a reason that says what to do. Reading manifest
 
 import importlib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import ModuleType
@@ -39,6 +39,7 @@ class Registry:
     plugins: dict[str, Plugin]
     order: list[str]
     manager: pluggy.PluginManager
+    observe: Callable[[str, str, float, bool], None] | None = None
     _callers: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def loaded(self) -> list[Plugin]:
@@ -83,14 +84,17 @@ class Registry:
             ]
             caller = self._callers[key] = self.manager.subset_hook_caller(hook, others)
         started = time.perf_counter()
+        failed = True
         try:
             result = caller(**arguments)
-        except Exception:
-            plugin.hook_errors += 1
-            raise
+            failed = False
         finally:
+            seconds = time.perf_counter() - started
             plugin.hook_calls += 1
-            plugin.hook_seconds += time.perf_counter() - started
+            plugin.hook_errors += failed
+            plugin.hook_seconds += seconds
+            if self.observe is not None:
+                self.observe(plugin.name, hook, seconds, failed)
         if isinstance(result, list) and not self._first_result(hook):
             return result[0] if result else None
         return result
