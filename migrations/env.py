@@ -15,6 +15,7 @@ from torg.migration_streams import Stream, host_stream
 attributes = context.config.attributes
 stream: Stream = attributes.get("stream") or host_stream()
 chosen = options(stream, attributes.get("names", ()))
+chosen["process_revision_directives"] = attributes.get("process_revision_directives")
 
 
 def run(connection: Connection, recorder: Recorder | None) -> None:

@@ -38,7 +38,6 @@ from torg import (
 )
 from torg.config import Settings
 from torg.http import Application
-from torg.plugins import Registry, State
 
 _log = structlog.get_logger(__name__)
 
@@ -63,6 +62,7 @@ def create_app(
     config.init(app, settings)
     logs.init(app)
     db.init(app)
+    migrate.init(app)
     for part in (contracts, events, identity, i18n, problems, http, limits, cache, storage):
         part.init(app)
     for part in (jobs, schedules, mail, metrics, health, openapi):
@@ -75,27 +75,19 @@ def create_app(
             pages.mount(app)
         mounting.mount(app, registry)
         openapi.finish(app)
-        note_pending(app, registry)
+        note_pending(app)
         plugins.call("torg_ready", app=app)
         db.session.remove()
     return app
 
 
-def note_pending(app: Application, registry: Registry) -> None:
-    """Set plugins to `pending` whose migrations are not applied, and back to `active` after."""
+def note_pending(app: Application) -> None:
+    """Set the plugins' states as the database is, when it can be asked (see `note_states`)."""
     try:
-        pending = migrate.pending(app)
+        migrate.note_states(app)
     except OperationalError as error:
         # The host starts without its database: health says so, and requests answer 503.
         _log.warning("database_away_at_start", error=str(error.orig))
-        return
-    for plugin in registry.loaded():
-        waiting = pending.get(plugin.name)
-        if waiting:
-            plugin.state = State.PENDING
-            plugin.reason = f"migrations wait: {', '.join(waiting)}; run torg db upgrade"
-        elif plugin.state is State.PENDING:
-            plugin.state, plugin.reason = State.ACTIVE, ""
 
 
 def _flask_settings(settings: Settings) -> dict[str, object]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import flask
 from flask_migrate import Migrate
@@ -24,6 +25,7 @@ from torg.migration_plan import (
     StreamState,
     plan_downgrade,
     plan_upgrade,
+    unknown,
 )
 from torg.migration_record import database_by_record, disagreements, read_database
 from torg.migration_rules import check_models, drift
@@ -44,18 +46,24 @@ __all__ = [
     "MigrationError",
     "Plan",
     "StreamState",
+    "bring_in_line",
     "check",
     "check_models",
     "downgrade",
     "init",
     "installed_streams",
+    "note_states",
     "pending",
     "plan",
+    "planned_downgrade",
     "states",
+    "streams_of",
+    "unknown",
     "upgrade",
     "upgrade_engine",
 ]
 
+_EXTENSION = "torg.migrate"
 # A plugin in one of these states is enabled, but must not be migrated: it would not run anyway.
 _UNFIT = frozenset({State.MISSING, State.INCOMPATIBLE, State.BLOCKED, State.QUARANTINED})
 
@@ -71,10 +79,48 @@ def states(app: flask.Flask) -> dict[str, StreamState]:
     Raises:
         sqlalchemy.exc.OperationalError: the database cannot be reached.
     """
-    streams = _streams_of(app)
+    # Files do not change under a running process, and health asks often.
+    streams = app.extensions.get(_EXTENSION)
+    if streams is None:
+        streams = app.extensions[_EXTENSION] = streams_of(app)
     with app.app_context(), db.db.engine.connect() as connection:
         autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
         return dict(plan_upgrade(streams, database_by_record(autocommit)).states)
+
+
+def note_states(app: flask.Flask) -> None:
+    """Set loaded plugins to `pending` or `active` as the database is, and quarantine the unfit.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: the database cannot be reached.
+        torg.plugins.StartError: the migrations of a required plugin have a problem.
+    """
+    registry = plugins.registry(app)
+    found = states(app)
+    for plugin in registry.loaded():
+        state = found.get(plugin.name)
+        if state is None:
+            continue
+        if state.state == "blocked":
+            registry.quarantine(plugin, f"its migrations have a problem: {state.problem}")
+        elif state.pending:
+            plugin.state = State.PENDING
+            plugin.reason = f"migrations wait: {', '.join(state.pending)}; run: torg db upgrade"
+        elif plugin.state is State.PENDING:
+            plugin.state, plugin.reason = State.ACTIVE, ""
+    plugins.block_dependents(registry)
+
+
+def bring_in_line(app: flask.Flask) -> None:
+    """After an upgrade: note the states, then call `torg_on_enable` of every active plugin.
+
+    Each call is a transaction of its own; the first that fails stops the rest.
+    """
+    note_states(app)
+    registry = plugins.registry(app)
+    with app.app_context():
+        for plugin in registry.active():
+            db.in_transaction(partial(registry.invoke, plugin, "torg_on_enable"))
 
 
 def pending(app: flask.Flask) -> dict[str, list[str]]:
@@ -92,18 +138,21 @@ def pending(app: flask.Flask) -> dict[str, list[str]]:
 
 
 def upgrade(
-    app: flask.Flask, plugins: Collection[str] | None = None, tell: Tell = silent
+    app: flask.Flask, only: Collection[str] | None = None, tell: Tell = silent
 ) -> list[str]:
     """Bring the database of an application to the newest revisions; returns what was applied.
 
-    For the first-run mode and the test kit; in production it is `torg db upgrade`.
+    For the first-run mode and the test kit; in production it is `torg db upgrade`. Plugins are
+    brought in line afterwards (see `bring_in_line`).
 
     Raises:
         MigrationError: something is wrong with a stream (then nothing was run), or a revision
             failed (those before it are kept).
     """
     with app.app_context():
-        return upgrade_engine(db.db.engine, _streams_of(app), plugins or (), tell)
+        done = upgrade_engine(db.db.engine, streams_of(app), only or (), tell)
+    bring_in_line(app)
+    return done
 
 
 def upgrade_engine(
@@ -195,7 +244,7 @@ def check(app: flask.Flask, only: Collection[str] = ()) -> CheckResult:
     Raises:
         sqlalchemy.exc.OperationalError: the database cannot be reached.
     """
-    streams = _streams_of(app)
+    streams = streams_of(app)
     with app.app_context(), db.db.engine.connect() as connection:
         database = read_database(connection)
         connection.rollback()
@@ -233,7 +282,8 @@ def installed_streams(
     return _streams(resolved.values())
 
 
-def _streams_of(app: flask.Flask) -> list[Stream]:
+def streams_of(app: flask.Flask) -> list[Stream]:
+    """The streams of an application: the host's and those of all installed plugins."""
     return _streams(plugins.registry(app).plugins.values())
 
 

@@ -25,8 +25,6 @@ class Applied:
     Attributes:
         version: version of the distribution that applied it.
         needs: what it stated then, so that it counts even when its package is gone.
-        tables: the tables it created.
-        removal_sql: what undoes it; None when its downgrade could not be written down as SQL.
     """
 
     plugin: str
@@ -34,8 +32,6 @@ class Applied:
     version: str
     checksum: str
     needs: Mapping[str, str] = field(default_factory=dict)
-    tables: tuple[str, ...] = ()
-    removal_sql: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ that a stream makes and drops only tables of its own prefix. Deciding what to ru
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext, MigrationInfo
@@ -44,26 +44,50 @@ def read_record(connection: Connection) -> list[Applied]:
 
     An empty database has no record yet: the list is empty and the transaction is rolled back.
     """
+    record = MigrationRecord
     try:
         rows = connection.execute(
             select(
-                MigrationRecord.plugin,
-                MigrationRecord.revision,
-                MigrationRecord.version,
-                MigrationRecord.checksum,
-                MigrationRecord.needs,
-                MigrationRecord.owned_tables,
-                MigrationRecord.removal_sql,
-            ).order_by(MigrationRecord.applied_at)
+                record.plugin, record.revision, record.version, record.checksum, record.needs
+            ).order_by(record.applied_at)
         ).all()
     except ProgrammingError as error:
         if getattr(error.orig, "pgcode", None) != _UNDEFINED_TABLE:
             raise
         connection.rollback()
         return []
+    return [Applied(*row) for row in rows]
+
+
+def read_removals(connection: Connection, plugin: str) -> list[tuple[str, str | None]]:
+    """A plugin's applied revisions, newest first, each with the SQL that undoes it (or None)."""
+    record = MigrationRecord
+    rows = connection.execute(
+        select(record.revision, record.removal_sql)
+        .where(record.plugin == plugin)
+        .order_by(record.applied_at.desc())
+    )
+    return [(revision, sql) for revision, sql in rows]
+
+
+def read_history(connection: Connection) -> list[dict[str, str | None]]:
+    """The record for people: plugin, revision, time (RFC 3339, UTC) and version, oldest first."""
+    record = MigrationRecord
+    if not read_record(connection):
+        return []
+    rows = connection.execute(
+        select(record.plugin, record.revision, record.applied_at, record.version).order_by(
+            record.applied_at
+        )
+    )
     return [
-        Applied(plugin, revision, version, checksum, needs, tuple(tables), sql)
-        for plugin, revision, version, checksum, needs, tables, sql in rows
+        {
+            "plugin": plugin,
+            "revision": revision,
+            "applied_at": f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "version": version,
+        }
+        for plugin, revision, moment, version in rows
     ]
 
 

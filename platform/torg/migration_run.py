@@ -286,7 +286,13 @@ def _rendered(
 ) -> tuple[str | None, str]:
     buffer = io.StringIO()
     dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
-    settings = {"as_sql": True, "output_buffer": buffer, "literal_binds": True}
+    settings = {
+        "as_sql": True,
+        "output_buffer": buffer,
+        "literal_binds": True,
+        # Its naming convention completes the names of constraints, as it does online.
+        "target_metadata": Base.metadata,
+    }
     try:
         with Operations.context(kind(dialect, None, settings)):
             getattr(scripts.get_revision(revision.id).module, direction)()
