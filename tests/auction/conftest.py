@@ -159,7 +159,7 @@ def _fill(url: str) -> None:
 
 @pytest.fixture(scope="module")
 def database(torg_environment: Environment, database_template: str) -> Iterator[Database]:
-    """A migrated database of this module with people 1 to `PEOPLE`; each test brings its auctions."""
+    """A migrated database of this module with people 1 to `PEOPLE` and no auctions."""
     name = f"torg_auction_{os.getpid()}_{next(_numbers)}"
     database = Database(torg_environment.create(name, database_template))
     yield database

@@ -155,7 +155,7 @@ class BidRow(Base):
 
 
 class MaximumRow(Base):
-    """A secret maximum, given when the log had `after_seq` bids; `bid_seq` is its own bid, if any."""
+    """A secret maximum, given when the log had `after_seq` bids; `bid_seq` is its own, if any."""
 
     __tablename__ = "auction_maximum"
     __table_args__ = (
