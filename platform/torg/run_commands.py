@@ -98,10 +98,17 @@ def everything(host: str | None, port: int | None) -> None:
 
 
 @contextmanager
-def embedded_servers(settings: Settings) -> Iterator[embedded.Servers | None]:
-    """Start what is not configured, and name it in the environment for us and our children."""
+def embedded_servers(
+    settings: Settings, *, doorbell: bool = True
+) -> Iterator[embedded.Servers | None]:
+    """Start what is not configured, and name it in the environment for us and our children.
+
+    Args:
+        settings: What is configured.
+        doorbell: Whether Redis is needed at all.
+    """
     postgres = not settings.host.database_url
-    valkey = not settings.host.redis_url
+    valkey = doorbell and not settings.host.redis_url
     if not postgres and not valkey:
         yield None
         return
