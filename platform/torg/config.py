@@ -77,7 +77,7 @@ class Settings:
     """
 
     host: HostSettings
-    raw: Raw
+    raw: Raw = field(repr=False)
     notes: tuple[str, ...] = ()
     _plugins: dict[str, BaseModel] = field(default_factory=dict, repr=False)
 

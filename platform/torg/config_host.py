@@ -88,7 +88,8 @@ class HostSettings(Section):
         "Signs tokens and links. Required unless `debug` or `demo`; these keep one of their own "
         "in the data folder.",
         SecretStr(""),
-        allowed=f"random text of {SECRET_LENGTH} characters or more; torg config secret makes one",
+        allowed=f"random text of {SECRET_LENGTH} characters or more; make one with  "
+        "torg config secret >> .env",
     )
     secret_key_fallbacks: tuple[SecretStr, ...] = _described(
         "Former secret keys that are still accepted while tokens signed by them live.", ()
@@ -263,9 +264,9 @@ class HostSettings(Section):
         if info.data.get("debug") or info.data.get("demo"):
             return value if text else SecretStr(secrets.token_urlsafe(48))
         if not text:
-            raise ValueError("is missing: make one with  torg config secret >> .env")
+            raise ValueError("is missing")
         if len(text) < SECRET_LENGTH or len(set(text)) < SECRET_VARIETY:
-            raise ValueError("is too weak: make one with  torg config secret >> .env")
+            raise ValueError("is too weak")
         return value
 
     @field_validator("database_url")

@@ -29,7 +29,7 @@ RESERVED_PREFIX = "TORG_TEST_"
 class Given:
     """A raw value and the place it was found in."""
 
-    value: object
+    value: object = field(repr=False)  # it may be a secret
     name: str  # TORG_WEB_THREADS, or web_threads in a TOML file
     where: str  # "environment", ".env line 3", "torg.toml line 9"
 

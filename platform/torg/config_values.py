@@ -21,7 +21,7 @@ MASK = "***"
 
 _SECRET_NAME = re.compile(r"(^|_)(secret|password|token|key|keys|credentials|dsn|pin)$")
 _USER_INFO = re.compile(r"(?<=://)([^/?#@\s:]*):([^/?#@\s]*)@")
-_SECRET_PARAMETER = re.compile(r"(?i)((?:password|secret|token|key|sslpassword)=)[^&\s]+")
+_SECRET_PARAMETER = re.compile(r"(?i)((?:password|secret|token|key|sslpassword)=)[^&\s\"]+")
 
 
 def extra(described: FieldInfo, name: str) -> object:
