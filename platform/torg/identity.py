@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Any, Protocol
 
 import flask
-from flask import current_app, g, has_request_context
+from flask import current_app, has_request_context
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -23,6 +23,7 @@ from torg.db import Base, Fact, session
 from torg.errors import ForbiddenError, UnauthorizedError
 
 _REMEMBERED_TOKENS = 4096
+_KEPT_UNDER = "torg.identity"
 
 
 class IdentityRow(Fact, Base):
@@ -152,7 +153,8 @@ def current_or_none() -> Identity | None:
     """The identity of the present request, or None for an anonymous one."""
     if not has_request_context():
         return None
-    found: Identity | None = g.get("torg_identity")
+    # Not in `g`: a unit of work inside the request has an application context of its own.
+    found: Identity | None = flask.request.environ.get(_KEPT_UNDER)
     return found
 
 
@@ -166,20 +168,20 @@ def resolve(request: flask.Request, remember_seconds: float = 30.0) -> Identity 
         UnauthorizedError: credentials were sent and are not valid.
     """
     credentials = request.headers.get("Authorization") or request.headers.get("X-Api-Key")
-    g.torg_identity = None
+    request.environ[_KEPT_UNDER] = None
     if credentials is None:
         return None
     key = hashlib.sha256(credentials.encode("utf-8", "surrogateescape")).digest()
     memory: _Memory = current_app.extensions["torg.identity"]
     remembered = memory.get(key)
     if remembered and _access_version(remembered.identity.id) == remembered.access_version:
-        g.torg_identity = remembered.identity
+        request.environ[_KEPT_UNDER] = remembered.identity
         return remembered.identity
     identity = _authenticate(request)
     if identity.access_version is not None:
         until = min(time.time() + remember_seconds, identity.expires_at or float("inf"))
         memory.put(key, _Remembered(identity, identity.access_version, until))
-    g.torg_identity = identity
+    request.environ[_KEPT_UNDER] = identity
     return identity
 
 

@@ -1,0 +1,156 @@
+"""One call of a mounted view: who asks, may he, the view, and the commit, in one unit of work.
+
+Owns the order of these steps, their repetition when the database asks for it, and the making of
+ready answers. Routing and headers are `torg.http`'s.
+"""
+
+from typing import cast
+
+import flask
+from flask import request
+from sqlalchemy.exc import DBAPIError
+from werkzeug.wrappers import Response as AnyResponse
+
+from torg import db, etag, idempotency, identity, limits, ready_answers
+from torg.blueprint import Declaration
+from torg.errors import UnauthorizedError, UnavailableError
+from torg.operations import HOST, SAFE_METHODS, Operation
+from torg.plugins import State
+from torg.request_reading import check_length
+
+# Of these the database says itself that it has undone everything.
+_UNDONE = frozenset({"40001", "40P01"})
+_FILLING = "torg.filling"
+
+
+class PluginAwayError(UnavailableError):
+    """The feature behind this address is switched on but cannot work at the moment."""
+
+    code = "plugin_unavailable"
+    title = "Feature unavailable"
+    detail = "The feature {plugin} cannot work at the moment ({state})."
+    public = ("plugin", "state")
+
+
+class Call:
+    """One call of an operation, which may take several attempts."""
+
+    def __init__(self, app: flask.Flask, operation: Operation) -> None:
+        self._app = app
+        self._operation = operation
+        self._declaration = operation.declaration
+        self._attempts = 0
+
+    def answer(self) -> AnyResponse:
+        operation = self._operation
+        _require_active(self._app, operation.plugin)
+        check_length(request, operation.body_limit_bytes)
+        limits.check(operation.by_address, operation.id, request)
+        key = idempotency.key_of(request) if self._declaration.idempotent else None
+        mode = operation.mode(request.method, key)
+        filling = _begin_ready(self._app, self._declaration)
+        try:
+            response = self._until_done(mode, key)
+            if request.method in SAFE_METHODS:
+                etag.apply(response)
+        except BaseException:
+            _end_ready(self._app, filling)
+            raise
+        return response
+
+    def _until_done(self, mode: db.Mode, key: str | None) -> AnyResponse:
+        def attempt() -> AnyResponse:
+            self._rewind()
+            with db.committing(mode):
+                self._admit()
+                if key is None:
+                    return self._view(mode)
+                return idempotency.once(request, key, self._operation.id, lambda: self._view(mode))
+
+        try:
+            return db.retrying(attempt)
+        except Exception:
+            if key is not None and idempotency.was_answered_meanwhile():
+                return db.retrying(attempt)
+            raise
+
+    def _rewind(self) -> None:
+        self._attempts += 1
+        if self._attempts > 1 and self._declaration.upload:
+            for file in request.files.values():
+                file.seek(0)
+
+    def _admit(self) -> None:
+        declared = self._declaration
+        if declared.access == "restricted":
+            identity.resolve(request)
+            identity.check_access(declared.permission, verified=declared.verified)
+        else:
+            _resolve_if_valid()
+        limits.check(self._operation.by_identity, self._operation.id, request)
+
+    def _view(self, mode: db.Mode) -> AnyResponse:
+        view: Any = self._app.view_functions[self._operation.endpoint]
+        try:
+            response = self._app.make_response(view(**(request.view_args or {})))
+        except DBAPIError as error:
+            if mode == "statement" and request.method not in SAFE_METHODS:
+                _refuse_unknown(error)
+            raise
+        if self._declaration.if_match and "If-Match" in request.headers and not etag.was_checked():
+            message = f"{self._operation.id} declares if_match but did not check it"
+            raise RuntimeError(message)
+        return response
+
+
+def _resolve_if_valid() -> None:
+    """On public routes a stale token is no hindrance: refreshing and signing in are such routes."""
+    try:
+        identity.resolve(request)
+    except UnauthorizedError:
+        return
+
+
+def _refuse_unknown(error: DBAPIError) -> None:
+    """A statement that is its own transaction may have been committed when the line broke."""
+    if db.is_retryable(error) and getattr(error.orig, "pgcode", None) not in _UNDONE:
+        raise db.CommitUnknownError from error
+
+
+def _require_active(app: flask.Flask, name: str) -> None:
+    registry = app.extensions.get("torg.plugins")
+    plugin = registry.plugins.get(name) if registry is not None else None
+    if plugin is not None and plugin.state is not State.ACTIVE:
+        raise PluginAwayError(plugin=name, state=str(plugin.state))
+
+
+def _begin_ready(app: flask.Flask, declared: Declaration) -> ready_answers.Filling | None:
+    layer = ready_answers.layer_of(app)
+    if declared.ready is None or layer is None or request.method != "GET":
+        return None
+    if not ready_answers.is_anonymous(request.environ):
+        return None
+    tags = ready_answers.tags_of(declared.ready, request.view_args or {})
+    filling = layer.begin(ready_answers.key_of(request.environ), tags, declared.ready.seconds)
+    request.environ[_FILLING] = filling
+    return filling
+
+
+def _end_ready(app: flask.Flask, filling: ready_answers.Filling | None) -> None:
+    layer = ready_answers.layer_of(app)
+    request.environ.pop(_FILLING, None)
+    if filling is not None and layer is not None:
+        layer.end(filling)
+
+
+def keep_ready(app: flask.Flask, response: AnyResponse) -> None:
+    filling = request.environ.get(_FILLING)
+    layer = ready_answers.layer_of(app)
+    if filling is None or layer is None:
+        return
+    try:
+        if response.status_code == 200 and response.mimetype == "application/json":
+            route = request.url_rule.rule if request.url_rule is not None else ""
+            layer.keep(filling, response, request.environ.get("torg.plugin", HOST), route)
+    finally:
+        _end_ready(app, filling)

@@ -1,0 +1,154 @@
+"""The web application: every request in one unit of work, every answer with the same manners.
+
+Owns `Application`: routing, the order of the steps around a call, the headers of every answer. How
+a route is declared is `torg.blueprint`'s, how it is run `torg.calls`', how an error looks
+`torg.problems`'.
+
+The way of a request: check of the address, body limit, limits by address, unit of work (who asks,
+may he, limits by identity, Idempotency-Key, the view, commit), ETag, headers. Everything up to the
+commit is inside one transaction, so that a violation at commit is translated like any other, and
+all of it is run again when the database asks for it (serialisation failure, deadlock, a connection
+lost before the commit was sent).
+
+Order of the start: `config.init`, `db.init`; `problems.init`, `http.init`,
+`limits.init`, `cache.init`, `ready_answers.init`, `openapi.init`; then `openapi.mount_host` and,
+for every plugin, `openapi.mount`; last `openapi.finish`, which checks every route and stops the
+start for a wrong one.
+"""
+
+import time
+from typing import Any
+
+import flask
+from flask import request
+from flask.sessions import NullSession, SessionInterface
+from werkzeug.exceptions import NotFound
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response as AnyResponse
+
+from torg import calls, db, headers, limits, logs, metrics, operations
+from torg.blueprint import Blueprint
+from torg.calls import Call, PluginAwayError
+from torg.config import EXTENSION as CONFIG
+from torg.json_answers import JsonProvider
+from torg.operations import API_PREFIX, HOST, Mounted, mount
+from torg.plugins import State
+from torg.request_reading import IdConverter, check_address
+from torg.route_rules import check_declarations
+
+__all__ = [
+    "API_PREFIX",
+    "Application",
+    "Blueprint",
+    "PluginAwayError",
+    "check_declarations",
+    "init",
+    "mount",
+]
+
+
+class _NoSessions(SessionInterface):
+    """The API knows no cookies; whoever sets one by mistake gets an error, not a session."""
+
+    def open_session(self, app: flask.Flask, request: flask.Request) -> NullSession:
+        del app, request
+        return NullSession()
+
+    def save_session(self, app: flask.Flask, session: Any, response: AnyResponse) -> None:
+        del app, session, response
+
+
+class Application(flask.Flask):
+    """Flask, with the request as the unit of work."""
+
+    json_provider_class = JsonProvider
+    session_interface = _NoSessions()
+
+    def __init__(self, import_name: str, **options: Any) -> None:
+        """Take Flask's options; files are served by `torg.docs_pages`, not by Flask."""
+        super().__init__(import_name, **{"static_folder": None, **options})
+        self.url_map.strict_slashes = False
+        self.url_map.merge_slashes = False
+        self.url_map.redirect_defaults = False
+        self.url_map.converters = {**self.url_map.converters, "int": IdConverter}
+        self.extensions[operations.EXTENSION] = Mounted({}, {}, {})
+
+    def full_dispatch_request(self, *context: Any) -> flask.Response:
+        """Begin counting, timing and logging of the request, then dispatch it."""
+        environ = request.environ
+        environ["torg.started"] = time.perf_counter()
+        logs.start(request_id=headers.id_of(environ))
+        db.start_statistics()
+        return super().full_dispatch_request(*context)
+
+    def dispatch_request(self, *context: Any) -> Any:
+        """Route the request; a blueprint's view runs in its unit of work."""
+        check_address(request.environ)
+        if request.method == "OPTIONS":
+            return headers.preflight() or super().dispatch_request(*context)
+        mounted = operations.of(self)
+        if request.routing_exception is not None:
+            self._refuse_away(mounted)
+            self.raise_routing_exception(request)
+        operation = mounted.operations.get(request.endpoint or "")
+        if operation is None:
+            return super().dispatch_request(*context)
+        request.environ["torg.plugin"] = operation.plugin
+        return Call(self, operation).answer()
+
+    def process_response(self, *arguments: Any) -> flask.Response:
+        """Add the headers of every answer, after everybody else."""
+        response = super().process_response(*arguments)
+        response.headers.update(limits.answer_headers())
+        mounted = operations.of(self)
+        seconds = time.perf_counter() - request.environ.get("torg.started", time.perf_counter())
+        if mounted.is_debugging:
+            headers.timing(response, seconds)
+        headers.finish(response)
+        calls.keep_ready(self, response)
+        _observe(response.status_code, seconds)
+        return response
+
+    def _refuse_away(self, mounted: Mounted) -> None:
+        """An unknown address below the prefix of a plugin that failed to start is its fault."""
+        if not isinstance(request.routing_exception, NotFound):
+            return
+        registry = self.extensions.get("torg.plugins")
+        for plugin in registry.plugins.values() if registry is not None else ():
+            prefix = plugin.manifest.url_prefix
+            if plugin.state is State.DISABLED or prefix is None or prefix in mounted.prefixes:
+                continue
+            address = f"{API_PREFIX}/{prefix}"
+            if request.path == address or request.path.startswith(f"{address}/"):
+                raise PluginAwayError(plugin=plugin.name, state=str(plugin.state))
+
+
+def _observe(status: int, seconds: float) -> None:
+    count = db.statistics()
+    route = request.url_rule.rule if request.url_rule is not None else ""
+    metrics.observe_request(
+        request.environ.get("torg.plugin", HOST),
+        route,
+        request.method,
+        status,
+        seconds,
+        count.statements,
+        count.seconds,
+    )
+
+
+def init(app: Application) -> None:
+    """Read the settings that count for every request, and believe as many proxies as they say."""
+    settings = app.extensions.get(CONFIG)
+    if settings is None:
+        return
+    host = settings.host
+    mounted = operations.of(app)
+    mounted.body_limit_bytes = host.body_limit_bytes
+    mounted.upload_limit_bytes = host.upload_limit_bytes
+    mounted.is_debugging = host.debug
+    if host.proxy_hops:
+        hops = host.proxy_hops
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # Flask's own way to add a layer
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
+        )

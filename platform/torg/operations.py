@@ -1,0 +1,110 @@
+"""What is mounted: every view of every plugin with its declaration.
+
+Owns mounting of blueprints and the look-up by endpoint. Running an operation is `torg.calls`',
+the rules that all of them keep are `torg.route_rules`'.
+"""
+
+from dataclasses import dataclass
+
+import flask
+
+from torg import db
+from torg.blueprint import Blueprint, Declaration, LimitRule, declaration_of
+from torg.plugins import StartError
+
+API_PREFIX = "/api/v1"
+EXTENSION = "torg.operations"
+HOST = "host"
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+_DEFAULT_BODY_BYTES = 1024 * 1024
+_DEFAULT_UPLOAD_BYTES = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A view of a blueprint as it is mounted: whose it is and what it declares."""
+
+    id: str
+    plugin: str
+    endpoint: str
+    declaration: Declaration
+    by_address: tuple[LimitRule, ...]
+    by_identity: tuple[LimitRule, ...]
+    body_limit_bytes: int
+
+    def mode(self, method: str, key: str | None) -> db.Mode:
+        """The transaction this call runs in."""
+        declared = self.declaration.mode
+        if declared is None:
+            return "read" if method in SAFE_METHODS else "write"
+        return "write" if key is not None else declared
+
+
+@dataclass(slots=True)
+class Mounted:
+    """What is mounted in one application."""
+
+    operations: dict[str, Operation]
+    blueprints: dict[str, tuple[str, Blueprint]]
+    prefixes: dict[str, str]
+    body_limit_bytes: int = _DEFAULT_BODY_BYTES
+    upload_limit_bytes: int = _DEFAULT_UPLOAD_BYTES
+    is_debugging: bool = False
+
+
+def mount(app: flask.Flask, blueprint: Blueprint, *, plugin: str, prefix: str) -> None:
+    """Serve a plugin's blueprint below `/api/v1/<prefix>`.
+
+    Raises:
+        StartError: another plugin has this prefix, or another blueprint this name.
+    """
+    mounted = of(app)
+    owner = mounted.prefixes.setdefault(prefix, plugin)
+    if owner != plugin:
+        message = f"plugins {owner} and {plugin} both claim the prefix {API_PREFIX}/{prefix}"
+        raise StartError(message)
+    name = blueprint.name if _is_own(blueprint.name, plugin) else f"{plugin}_{blueprint.name}"
+    if name in mounted.blueprints:
+        message = f"plugin {plugin} mounts two blueprints with the name {blueprint.name!r}"
+        raise StartError(message)
+    before = set(app.view_functions)
+    app.register_blueprint(
+        blueprint, name=name, url_prefix=f"{API_PREFIX}/{prefix}{blueprint.url_prefix or ''}"
+    )
+    mounted.blueprints[name] = (plugin, blueprint)
+    for endpoint in app.view_functions.keys() - before:
+        mounted.operations[endpoint] = _operation(app, mounted, plugin, endpoint)
+
+
+def _is_own(name: str, plugin: str) -> bool:
+    return name == plugin or name.startswith(f"{plugin}_")
+
+
+def _operation(app: flask.Flask, mounted: Mounted, plugin: str, endpoint: str) -> Operation:
+    declared = declaration_of(app.view_functions[endpoint])
+    limit = mounted.upload_limit_bytes if declared.upload else mounted.body_limit_bytes
+    return Operation(
+        id=f"{plugin}_{endpoint.rpartition('.')[2]}",
+        plugin=plugin,
+        endpoint=endpoint,
+        declaration=declared,
+        by_address=tuple(rule for rule in declared.limits if rule.by == "address"),
+        by_identity=tuple(rule for rule in declared.limits if rule.by == "identity"),
+        body_limit_bytes=limit,
+    )
+
+
+def operations(app: flask.Flask) -> dict[str, Operation]:
+    """Every mounted operation by its Flask endpoint."""
+    return of(app).operations
+
+
+def blueprints(app: flask.Flask) -> dict[str, tuple[str, Blueprint]]:
+    """Every mounted blueprint by the name it is mounted under, with its plugin."""
+    return of(app).blueprints
+
+
+def of(app: flask.Flask) -> Mounted:
+    """What is mounted in an application."""
+    found: Mounted = app.extensions[EXTENSION]
+    return found

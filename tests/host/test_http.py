@@ -1,0 +1,501 @@
+"""The way of a request: who may call, what commits, what is refused and how answers look."""
+
+import io
+import json
+from urllib.parse import quote
+
+import flask
+import pytest
+
+from torg import db, http, identity
+from torg.blueprint import Blueprint
+from torg.plugins import StartError, State
+from torg.schemas import Id, Integer, List, MoneyField, Nested, QuerySchema, Schema, Text
+
+
+class Lot(Schema):
+    id = Id(dump_only=True)
+    title = Text(maximum=40, required=True)
+    price = MoneyField(required=True)
+
+
+class Search(QuerySchema):
+    limit = Integer(minimum=1, maximum=100, load_default=50)
+    tag = Text(maximum=10)
+
+
+class Found(Schema):
+    limit = Integer()
+
+
+class Basket(Schema):
+    lots = List(Nested(Lot), maximum=5, required=True)
+
+
+LOT = {"title": "Vase", "price": {"amount": "5.00", "currency": "EUR"}}
+
+
+def make_shop():
+    shop = Blueprint("shop", description="Lots for sale.")
+
+    @shop.route("/")
+    @shop.public
+    @shop.arguments(Search, location="query")
+    @shop.response(200, Found)
+    def list_lots(arguments):
+        """List lots."""
+        return {"limit": arguments["limit"]}
+
+    @shop.route("/", methods=["POST"])
+    @shop.requires("shop.lot.create", verified=True)
+    @shop.arguments(Lot)
+    @shop.response(201, Lot)
+    def add_lot(arguments):
+        """Add a lot."""
+        return {"id": 1, **arguments}, {"Location": "/api/v1/shop/1"}
+
+    @shop.route("/<int:lot_id>")
+    @shop.public
+    @shop.response(200, Found)
+    def show_lot(lot_id):
+        """Show a lot."""
+        return {"limit": lot_id}
+
+    @shop.route("/<int:lot_id>", methods=["DELETE"])
+    @shop.public
+    @shop.response(204)
+    def remove_lot(lot_id):
+        """Remove a lot."""
+
+    @shop.route("/baskets", methods=["POST"])
+    @shop.public
+    @shop.arguments(Basket)
+    @shop.response(200)
+    def fill_basket(arguments):
+        """Fill a basket."""
+        return {"count": len(arguments["lots"])}
+
+    @shop.route("/notes", methods=["POST"])
+    @shop.public
+    @shop.arguments(Search, required=False)
+    @shop.response(200)
+    def note(arguments):
+        """Note something, or nothing."""
+        return {"given": sorted(arguments)}
+
+    @shop.route("/me")
+    @shop.requires()
+    @shop.response(200)
+    def show_me():
+        """Show who asks, also from inside a unit of work of its own."""
+        with db.unit_of_work():
+            return {"username": identity.current().username}
+
+    @shop.route("/whoever")
+    @shop.public
+    @shop.response(200)
+    def show_whoever():
+        """Show who asks, if anybody."""
+        caller = identity.current_or_none()
+        return {"username": caller.username if caller else None}
+
+    return shop
+
+
+@pytest.fixture
+def app(make_api):
+    return make_api(make_shop())
+
+
+@pytest.fixture
+def client(app):
+    return app.test_client()
+
+
+@pytest.fixture
+def people(app):
+    return app.extensions["torg.testing"]
+
+
+def problem(answer, status, code):
+    assert answer.status_code == status, answer.data
+    assert answer.mimetype == "application/problem+json"
+    assert answer.json["code"] == code, answer.json
+    return answer.json
+
+
+class TestAddresses:
+    def test_a_trailing_slash_means_the_same(self, client, people):
+        seller = people.add("ann", permissions=["shop.lot.create"])
+        for address in ("/api/v1/shop", "/api/v1/shop/"):
+            assert client.get(address).json == {"limit": 50}
+            assert client.post(address, json=LOT, headers=seller.headers).status_code == 201
+        assert client.get("/api/v1/shop/7/").json == {"limit": 7}
+        assert client.delete("/api/v1/shop/7/").status_code == 204
+
+    @pytest.mark.parametrize("number", ["9223372036854775808", "-1", "٣", "007", "1.0", "1e3"])
+    def test_an_id_that_no_row_can_have_is_not_found(self, client, number):
+        problem(client.get(f"/api/v1/shop/{quote(number)}"), 404, "not_found")
+
+    def test_the_largest_id_is_an_id(self, client):
+        assert client.get("/api/v1/shop/9223372036854775807").json == {"limit": 2**63 - 1}
+
+    @pytest.mark.parametrize("raw", [b"\0", b"\xff", b"\xc3(", b"\xed\xa0\x80"])
+    def test_an_address_that_is_no_text_is_malformed(self, client, raw):
+        # A server hands over the bytes of a path as latin-1 characters.
+        for path in ("/api/v1/shop/", "/nowhere/"):
+            path_info = {"PATH_INFO": path + raw.decode("latin-1")}
+            problem(client.get("/", environ_overrides=path_info), 400, "malformed_request")
+        problem(client.get(f"/api/v1/shop?tag={quote(raw)}"), 400, "malformed_request")
+
+    def test_double_slashes_are_not_redirected_to_a_page(self, client):
+        problem(client.get("/api//v1/shop"), 404, "not_found")
+
+    def test_a_wrong_method_is_told_the_right_ones(self, client):
+        answer = client.put("/api/v1/shop/7")
+        problem(answer, 405, "method_not_allowed")
+        assert {"GET", "DELETE"} <= set(answer.headers["Allow"].split(", "))
+
+    def test_head_is_get_without_the_body(self, client):
+        answer = client.head("/api/v1/shop")
+        assert (answer.status_code, answer.data) == (200, b"")
+        assert answer.headers["ETag"] == client.get("/api/v1/shop").headers["ETag"]
+
+    def test_an_answer_without_content_has_no_body(self, client):
+        answer = client.delete("/api/v1/shop/7")
+        assert (answer.status_code, answer.data) == (204, b"")
+
+
+class TestAccess:
+    def test_nobody_is_asked_to_sign_in(self, client):
+        answer = client.post("/api/v1/shop", json=LOT)
+        problem(answer, 401, "unauthorized")
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+    def test_a_token_of_nobody_is_refused(self, client):
+        headers = {"Authorization": "Bearer testkit-999"}
+        problem(client.post("/api/v1/shop", json=LOT, headers=headers), 401, "unauthorized")
+
+    def test_a_missing_permission_is_named(self, client, people):
+        buyer = people.add("bob", permissions=[])
+        answer = client.post("/api/v1/shop", json=LOT, headers=buyer.headers)
+        assert problem(answer, 403, "permission_denied")["permission"] == "shop.lot.create"
+
+    def test_an_unconfirmed_address_is_refused_where_it_counts(self, client, people):
+        eve = people.add("eve", permissions=["shop.lot.create"], email_verified=False)
+        answer = client.post("/api/v1/shop", json=LOT, headers=eve.headers)
+        problem(answer, 403, "email_unverified")
+
+    def test_access_is_judged_before_the_body_is_read(self, client):
+        problem(client.post("/api/v1/shop", data="{"), 401, "unauthorized")
+
+    def test_who_may_call_is_served(self, client, people):
+        seller = people.add("ann", permissions=["shop.lot.create"])
+        answer = client.post("/api/v1/shop", json=LOT, headers=seller.headers)
+        assert answer.status_code == 201
+        assert answer.json == {"id": 1, **LOT}
+        assert answer.headers["Location"] == "/api/v1/shop/1"
+
+    def test_a_unit_of_work_inside_the_request_knows_who_asks(self, client, people):
+        ann = people.add("ann", permissions=[])
+        assert client.get("/api/v1/shop/me", headers=ann.headers).json == {"username": "ann"}
+
+    def test_on_a_public_route_a_stale_token_is_no_hindrance(self, client, people):
+        ann = people.add("ann", permissions=[])
+        stale = {"Authorization": "Bearer testkit-999"}
+        assert client.get("/api/v1/shop/whoever", headers=ann.headers).json["username"] == "ann"
+        assert client.get("/api/v1/shop/whoever", headers=stale).json["username"] is None
+
+    def test_one_request_s_caller_is_not_the_next_one_s(self, client, people):
+        ann = people.add("ann", permissions=[])
+        client.get("/api/v1/shop/whoever", headers=ann.headers)
+        assert client.get("/api/v1/shop/whoever").json["username"] is None
+
+    def test_a_plugin_that_is_not_active_answers_unavailable(self, make_api):
+        blueprint = make_shop()
+        app = make_api(blueprint)
+        registry = app.extensions["torg.plugins"]
+        kit = registry.plugins["testkit"]
+        http.mount(app, Blueprint("testkit_empty"), plugin="testkit", prefix="kit")
+        shop = http.operations.of(app).operations
+        moved = {
+            endpoint: type(each)(each.id, "testkit", each.endpoint, each.declaration, (), (), 1024)
+            for endpoint, each in shop.items()
+        }
+        shop.update(moved)
+        client = app.test_client()
+        assert client.get("/api/v1/shop").status_code == 200
+        kit.state = State.PENDING
+        answer = client.get("/api/v1/shop")
+        found = problem(answer, 503, "plugin_unavailable")
+        assert (found["plugin"], found["state"]) == ("testkit", "pending")
+        assert answer.headers["Retry-After"]
+
+
+class TestBodies:
+    def post(self, client, data, content_type="application/json", **headers):
+        return client.post(
+            "/api/v1/shop/baskets", data=data, content_type=content_type, headers=headers
+        )
+
+    def test_no_body_is_refused_where_one_is_needed(self, client):
+        problem(self.post(client, b""), 400, "body_required")
+
+    def test_no_body_is_fine_where_none_is_needed(self, client):
+        assert client.post("/api/v1/shop/notes").json == {"given": ["limit"]}
+
+    @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "", "application/x+json"])
+    def test_a_body_that_is_not_json_is_refused_by_its_type(self, client, kind):
+        problem(self.post(client, b'{"lots": []}', kind), 415, "unsupported_media_type")
+        answer = client.post("/api/v1/shop/notes", data=b"{}", content_type=kind)
+        problem(answer, 415, "unsupported_media_type")
+
+    def test_a_compressed_body_is_refused_by_its_encoding(self, client):
+        answer = self.post(client, b"\x1f\x8b", **{"Content-Encoding": "gzip"})
+        problem(answer, 415, "unsupported_media_type")
+
+    @pytest.mark.parametrize("raw", [b"{", b'{"lots": [],}', b"NaN", b"\xff", b"'a'"])
+    def test_what_is_no_json_is_malformed(self, client, raw):
+        problem(self.post(client, raw), 400, "malformed_json")
+
+    @pytest.mark.parametrize("raw", [b"[]", b"[[]]", b"null", b'"text"', b"1", b"true"])
+    def test_another_value_than_an_object_is_refused(self, client, raw):
+        found = problem(self.post(client, raw), 422, "validation_failed")
+        assert found["errors"][0]["pointer"] == ""
+
+    def test_every_wrong_place_is_pointed_at(self, client):
+        body = {"lots": [LOT, {"title": "", "price": {"amount": "x", "currency": "EUR"}}, 3]}
+        found = problem(client.post("/api/v1/shop/baskets", json=body), 422, "validation_failed")
+        assert {(each["pointer"], each["code"]) for each in found["errors"]} == {
+            ("/lots/1/title", "too_short"),
+            ("/lots/1/price/amount", "malformed_amount"),
+            ("/lots/2", "invalid_type"),
+        }
+
+    def test_an_unknown_name_is_told_the_known_ones(self, client):
+        body = {"lots": [{**LOT, "a/b~c": 1}]}
+        found = problem(client.post("/api/v1/shop/baskets", json=body), 422, "validation_failed")
+        (only,) = found["errors"]
+        assert (only["pointer"], only["code"]) == ("/lots/0/a~1b~0c", "unknown")
+        assert only["message"] == "Unknown here. Allowed: price, title."
+
+    def test_a_thousand_wrong_items_get_no_thousand_sentences(self, client):
+        body = {f"name{number}": 1 for number in range(1000)}
+        found = problem(client.post("/api/v1/shop/baskets", json=body), 422, "validation_failed")
+        assert len(found["errors"]) == 100
+
+    def test_a_body_above_one_mebibyte_is_too_large(self, client):
+        at_limit = b'{"lots": []' + b" " * (1024 * 1024 - 12) + b"}"
+        assert self.post(client, at_limit).status_code == 200
+        problem(self.post(client, at_limit + b" "), 413, "body_too_large")
+
+    def test_a_streamed_body_is_cut_at_the_limit(self, client):
+        endless = io.BytesIO(b'{"lots": []' + b" " * 3 * 1024 * 1024)
+        answer = client.post(
+            "/api/v1/shop/baskets",
+            content_type="application/json",
+            environ_overrides={
+                "wsgi.input": endless,
+                "wsgi.input_terminated": True,
+                "CONTENT_LENGTH": "",
+            },
+        )
+        problem(answer, 413, "body_too_large")
+        assert endless.tell() < 2 * 1024 * 1024
+
+    def test_a_body_for_a_view_that_reads_none_is_bounded_too(self, client):
+        answer = client.delete("/api/v1/shop/7", data=b"x" * (1024 * 1024 + 1))
+        problem(answer, 413, "body_too_large")
+
+
+class TestQueries:
+    def test_an_unknown_parameter_is_told_the_known_ones(self, client):
+        found = problem(client.get("/api/v1/shop?colour=red"), 422, "validation_failed")
+        (only,) = found["errors"]
+        assert (only["pointer"], only["code"]) == ("?colour", "unknown")
+        assert only["message"] == "Unknown here. Allowed: limit, tag."
+
+    def test_a_wrong_value_is_pointed_at(self, client):
+        found = problem(client.get("/api/v1/shop?limit=101"), 422, "validation_failed")
+        assert found["errors"][0]["pointer"] == "?limit"
+        assert found["errors"][0]["code"] == "out_of_range"
+
+    def test_a_parameter_with_one_value_may_not_be_given_twice(self, client):
+        found = problem(client.get("/api/v1/shop?limit=1&limit=2"), 422, "validation_failed")
+        assert found["errors"][0] == {
+            "pointer": "?limit",
+            "code": "repeated",
+            "message": "This parameter may be given once only.",
+        }
+
+
+class TestHeaders:
+    def test_a_sane_request_id_is_echoed(self, client):
+        answer = client.get("/api/v1/shop", headers={"X-Request-Id": "order-7/a"})
+        assert answer.headers["X-Request-Id"] == "order-7/a"
+
+    @pytest.mark.parametrize("given", ["", "x" * 129, "a b", "\xe9", None])
+    def test_any_other_request_id_is_replaced(self, client, given):
+        headers = {} if given is None else {"X-Request-Id": given}
+        made = client.get("/api/v1/shop", headers=headers).headers["X-Request-Id"]
+        assert made != given
+        assert len(made) == 32
+
+    def test_a_problem_names_its_request(self, client):
+        answer = client.get("/nowhere")
+        assert answer.json["request_id"] == answer.headers["X-Request-Id"]
+
+    @pytest.mark.parametrize("address", ["/api/v1/shop", "/nowhere", "/errors"])
+    def test_every_answer_is_guarded(self, client, address):
+        headers = client.get(address).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert "Strict-Transport-Security" not in headers
+
+    def test_a_secure_line_is_to_stay_secure(self, client):
+        answer = client.get("/api/v1/shop", base_url="https://torg.example")
+        assert "max-age" in answer.headers["Strict-Transport-Security"]
+
+    def test_what_a_token_opens_is_stored_nowhere(self, client, people):
+        ann = people.add("ann", permissions=[])
+        assert client.get("/api/v1/shop/me", headers=ann.headers).headers["Cache-Control"] == (
+            "no-store"
+        )
+        assert client.get("/api/v1/shop").headers["Cache-Control"] == "no-cache"
+
+    def test_no_cookie_is_ever_set(self, client):
+        assert "Set-Cookie" not in client.get("/api/v1/shop").headers
+
+    def test_time_and_queries_are_told_to_developers_only(self, make_api, client):
+        debugged = make_api(make_shop(), debug=True).test_client()
+        timing = debugged.get("/api/v1/shop").headers["Server-Timing"]
+        assert "db;dur=" in timing
+        assert 'desc="0 queries"' in timing
+        assert "Server-Timing" not in client.get("/api/v1/shop").headers
+
+
+class TestOtherOrigins:
+    @pytest.fixture
+    def client(self, make_api):
+        return make_api(make_shop(), cors_origins=("https://shop.example",)).test_client()
+
+    def test_the_page_of_a_listed_origin_may_read_the_answer(self, client):
+        headers = client.get("/api/v1/shop", headers={"Origin": "https://shop.example"}).headers
+        assert headers["Access-Control-Allow-Origin"] == "https://shop.example"
+        assert "X-Request-Id" in headers["Access-Control-Expose-Headers"]
+        assert "Origin" in headers["Vary"]
+        assert "Access-Control-Allow-Credentials" not in headers
+
+    @pytest.mark.parametrize(
+        "origin",
+        ["https://shop.example.evil", "http://shop.example", "null", "https://SHOP.example"],
+    )
+    def test_any_other_page_may_not(self, client, origin):
+        headers = client.get("/api/v1/shop", headers={"Origin": origin}).headers
+        assert "Access-Control-Allow-Origin" not in headers
+        assert "Origin" in headers["Vary"]
+
+    def test_a_refusal_can_be_read_too(self, client):
+        headers = client.get("/nowhere", headers={"Origin": "https://shop.example"}).headers
+        assert headers["Access-Control-Allow-Origin"] == "https://shop.example"
+
+    def test_a_browser_s_question_is_answered_before_the_call(self, client):
+        asked = {"Origin": "https://shop.example", "Access-Control-Request-Method": "POST"}
+        answer = client.options("/api/v1/shop", headers=asked)
+        assert answer.status_code == 204
+        assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+        assert "Idempotency-Key" in answer.headers["Access-Control-Allow-Headers"]
+
+    def test_a_stranger_s_question_gets_no_leave(self, client):
+        asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+        assert "Access-Control-Allow-Methods" not in client.options("/", headers=asked).headers
+
+    def test_options_lists_the_methods(self, client):
+        answer = client.options("/api/v1/shop")
+        assert {"GET", "POST"} <= set(answer.headers["Allow"].split(", "))
+
+
+class TestStart:
+    def test_a_route_that_says_nothing_of_access_stops_the_start(self, make_api):
+        shop = Blueprint("shop")
+
+        @shop.route("/secrets")
+        @shop.response(200)
+        def show_secrets():
+            """Show secrets."""
+
+        with pytest.raises(StartError, match=r"GET /api/v1/shop/secrets of plugin shop is neither"):
+            make_api(shop)
+
+    def test_one_route_of_two_plugins_stops_the_start_with_both_names(self, make_api):
+        first, second = Blueprint("first"), Blueprint("second")
+        for blueprint in (first, second):
+
+            @blueprint.route("/<int:any_name>" if blueprint is first else "/<int:other>")
+            @blueprint.public
+            @blueprint.response(200)
+            def show(**_arguments):
+                """Show."""
+
+        app = make_api()
+        http.mount(app, first, plugin="first", prefix="things")
+        with pytest.raises(StartError, match="plugins first and second both claim"):
+            http.mount(app, second, plugin="second", prefix="things")
+
+    def test_one_route_claimed_twice_stops_the_start(self, make_api):
+        shop = Blueprint("shop")
+
+        @shop.route("/<int:lot_id>")
+        @shop.public
+        @shop.response(200)
+        def show(lot_id):
+            """Show."""
+
+        @shop.route("/<int:other_name>/")
+        @shop.public
+        @shop.response(200)
+        def show_again(other_name):
+            """Show."""
+
+        with pytest.raises(StartError, match=r"is claimed by .*shop.*shop"):
+            make_api(shop)
+
+    def test_a_rate_that_is_none_stops_the_start(self, make_api):
+        shop = Blueprint("shop")
+
+        @shop.route("/")
+        @shop.public
+        @shop.limit("often")
+        @shop.response(200)
+        def show():
+            """Show."""
+
+        with pytest.raises(StartError, match="shop_show declares the rate 'often'"):
+            make_api(shop)
+
+
+def test_addresses_forwarded_by_strangers_are_not_believed(make_api):
+    seen = {}
+    shop = Blueprint("shop")
+
+    @shop.route("/")
+    @shop.public
+    @shop.response(200)
+    def show():
+        """Show."""
+        seen["address"] = flask.request.remote_addr
+        return {}
+
+    forged = {"X-Forwarded-For": "1.1.1.1, 2.2.2.2"}
+    make_api(shop).test_client().get("/api/v1/shop", headers=forged)
+    assert seen["address"] == "127.0.0.1"
+    make_api(shop, proxy_hops=1).test_client().get("/api/v1/shop", headers=forged)
+    assert seen["address"] == "2.2.2.2"
+
+
+def test_every_answer_is_json_that_a_strict_reader_takes(client, people):
+    seller = people.add("ann", permissions=["shop.lot.create"])
+    answer = client.post("/api/v1/shop", json={**LOT, "title": "Ваза 🏺"}, headers=seller.headers)
+    assert json.loads(answer.data)["title"] == "Ваза 🏺"
