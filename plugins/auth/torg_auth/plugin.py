@@ -1,0 +1,99 @@
+"""What accounts bring to the host."""
+
+import click
+import flask
+from flask import current_app
+from pydantic import BaseModel
+
+from torg import hookimpl
+from torg.contracts import Service
+from torg.demo import Demo
+from torg.http import Blueprint
+from torg.identity import Identity
+from torg.jobs import Job
+from torg.mail import MailTemplate
+from torg.schedules import Schedule
+from torg_auth import demo as demo_people
+from torg_auth import models
+from torg_auth.commands import user
+from torg_auth.emails import TEMPLATES
+from torg_auth.jobs import JOBS, SCHEDULES
+from torg_auth.routes import blueprint
+from torg_auth.services import access, directory, tokens
+from torg_auth.settings import AuthSettings
+
+
+@hookimpl
+def torg_settings() -> type[BaseModel]:
+    """The section `[auth]`."""
+    return AuthSettings
+
+
+@hookimpl
+def torg_models() -> list[type]:
+    """The tables."""
+    return [
+        models.User,
+        models.Session,
+        models.RefreshToken,
+        models.OneTimeCode,
+        models.Role,
+        models.RolePermission,
+        models.UserRole,
+        models.SecurityEvent,
+    ]
+
+
+@hookimpl
+def torg_services() -> list[Service]:
+    """The contract `users`; and tokens must be readable before the first request comes."""
+    tokens.init(current_app)
+    return [Service("users", "1.0", directory.Directory())]
+
+
+@hookimpl
+def torg_blueprints() -> list[Blueprint]:
+    """The routes."""
+    return [blueprint]
+
+
+@hookimpl
+def torg_authenticate(request: flask.Request) -> Identity | None:
+    """Sign in whoever carries an access token of ours."""
+    return directory.authenticate(request)
+
+
+@hookimpl
+def torg_jobs() -> tuple[Job, ...]:
+    """The background work."""
+    return JOBS
+
+
+@hookimpl
+def torg_schedules() -> tuple[Schedule, ...]:
+    """The nightly cleaning."""
+    return SCHEDULES
+
+
+@hookimpl
+def torg_mail_templates() -> tuple[MailTemplate, ...]:
+    """The mails."""
+    return TEMPLATES
+
+
+@hookimpl
+def torg_cli() -> click.Group:
+    """`torg user …`."""
+    return user
+
+
+@hookimpl
+def torg_on_enable() -> None:
+    """Write the roles and permissions that the enabled plugins declare."""
+    access.sync()
+
+
+@hookimpl
+def torg_demo_data(demo: Demo) -> None:
+    """The people of the demo."""
+    demo_people.fill(demo)

@@ -1,0 +1,1 @@
+"""Reading accounts: column selects, no rules, no changes."""

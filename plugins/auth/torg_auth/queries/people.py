@@ -1,0 +1,73 @@
+"""Finding people and how to reach them."""
+
+from collections.abc import Collection
+
+from sqlalchemy import func, select
+
+from torg.db import session
+from torg.identity import Contact, IdentityRow
+from torg_auth.models import User
+
+
+def names(ids: Collection[int]) -> dict[int, str]:
+    """Usernames by id, of everybody, also of those who left."""
+    rows = session.execute(select(User.id, User.username).where(User.id.in_(ids)))
+    return {row.id: row.username for row in rows}
+
+
+_CONTACT = (
+    User.id,
+    User.username,
+    User.email,
+    User.locale,
+    User.email_verified_at.is_not(None),
+)
+
+
+def contacts(ids: Collection[int]) -> dict[int, Contact]:
+    """Contacts by id, of active people who have an address of their own."""
+    rows = session.execute(
+        select(*_CONTACT)
+        .join(IdentityRow, IdentityRow.id == User.id)
+        .where(User.id.in_(ids), User.email.is_not(None), IdentityRow.is_active)
+    )
+    return {row.id: Contact(*row) for row in rows}
+
+
+def contact_page(after_id: int, limit: int) -> list[Contact]:
+    """Active, confirmed people by id who want announcements."""
+    rows = session.execute(
+        select(*_CONTACT)
+        .join(IdentityRow, IdentityRow.id == User.id)
+        .where(
+            User.id > after_id,
+            User.email_verified_at.is_not(None),
+            IdentityRow.is_active,
+        )
+        .order_by(User.id)
+        .limit(limit)
+    )
+    return [Contact(*row) for row in rows]
+
+
+def find(username: str) -> int | None:
+    """The id of the account of that name, ignoring case."""
+    found: int | None = session.execute(
+        select(User.id).where(func.lower(User.username) == username.lower())
+    ).scalar()
+    return found
+
+
+def find_by_email(email: str) -> int | None:
+    """The id of the active account that owns the address, ignoring case."""
+    found: int | None = session.execute(
+        select(User.id)
+        .join(IdentityRow, IdentityRow.id == User.id)
+        .where(func.lower(User.email) == email.lower(), IdentityRow.is_active)
+    ).scalar()
+    return found
+
+
+def is_confirmed(user_id: int) -> bool:
+    """Whether the account's address is confirmed."""
+    return bool(session.scalar(select(User.email_verified_at).where(User.id == user_id)))

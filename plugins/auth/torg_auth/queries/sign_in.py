@@ -1,0 +1,118 @@
+"""What signing in, a token and the list of sessions need to know."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import exists, func, select, text
+
+from torg.db import session
+from torg.identity import IdentityRow
+from torg_auth.models import Session, User
+
+
+@dataclass(frozen=True, slots=True)
+class LoginAccount:
+    """What a sign-in needs to know of an account."""
+
+    id: int
+    password_hash: str
+    is_active: bool
+    knows_place: bool
+
+
+def login_account(name: str, place: str, known_for_days: int) -> LoginAccount | None:
+    """The account of a username or an e-mail address, ignoring case.
+
+    Args:
+        name: one or the other; only an address holds `@`.
+        place: where the sign-in comes from.
+        known_for_days: how long a place is remembered after a session there was last used.
+    """
+    column = User.email if "@" in name else User.username
+    known = exists().where(
+        Session.user_id == User.id,
+        Session.place == place,
+        Session.last_used_at > func.clock_timestamp() - func.make_interval(0, 0, 0, known_for_days),
+    )
+    row = session.execute(
+        select(User.id, User.password_hash, IdentityRow.is_active, known)
+        .join(IdentityRow, IdentityRow.id == User.id)
+        .where(func.lower(column) == name.lower())
+    ).one_or_none()
+    return None if row is None else LoginAccount(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an access token's session and account are worth at this moment."""
+
+    username: str
+    email_verified: bool
+    verification_level: int
+    locale: str | None
+    access_version: int
+    granted: frozenset[str]
+
+
+_STANDING = text(
+    "SELECT u.username, u.email_verified_at IS NOT NULL AS email_verified, u.verification_level,"
+    " u.locale, i.access_version, ARRAY("
+    "  SELECT DISTINCT rp.permission FROM auth_user_role ur"
+    "  JOIN auth_role r ON r.id = ur.role_id AND r.is_active"
+    "  JOIN auth_role_permission rp ON rp.role_id = r.id AND rp.is_active"
+    "  WHERE ur.user_id = u.id AND ur.is_active) AS granted"
+    " FROM auth_session s JOIN auth_user u ON u.id = s.user_id"
+    " JOIN torg_identity i ON i.id = u.id"
+    " WHERE s.id = :session_id AND u.id = :user_id AND i.is_active"
+    " AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()"
+)
+
+
+def standing(user_id: int, session_id: int) -> Standing | None:
+    """The account behind a live session, in one statement; None when it has ended."""
+    row = session.execute(_STANDING, {"user_id": user_id, "session_id": session_id}).one_or_none()
+    if row is None:
+        return None
+    return Standing(
+        username=row.username,
+        email_verified=row.email_verified,
+        verification_level=row.verification_level,
+        locale=row.locale,
+        access_version=row.access_version,
+        granted=frozenset(row.granted),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEntry:
+    """One live session as its owner sees it."""
+
+    id: int
+    device_label: str
+    address: str
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    is_current: bool
+
+
+def live_sessions(user_id: int, current_id: int | None) -> list[SessionEntry]:
+    """The live sessions of an account, last used first."""
+    rows = session.execute(
+        select(
+            Session.id,
+            Session.device_label,
+            Session.address,
+            Session.created_at,
+            Session.last_used_at,
+            Session.expires_at,
+        )
+        .where(
+            Session.user_id == user_id,
+            Session.revoked_at.is_(None),
+            Session.expires_at > func.clock_timestamp(),
+        )
+        .order_by(Session.last_used_at.desc(), Session.id.desc())
+        .limit(100)
+    )
+    return [SessionEntry(*row, is_current=row.id == current_id) for row in rows]

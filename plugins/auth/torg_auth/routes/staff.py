@@ -1,0 +1,45 @@
+"""What staff see and change: accounts, roles, the record of security events."""
+
+from typing import Any
+
+from torg import etag, identity
+from torg_auth.errors import OwnAccessError, RoleUnknownError, UserNotFoundError
+from torg_auth.queries import profiles as queries
+from torg_auth.routes.blueprint import blueprint
+from torg_auth.schemas import Account, AccountChange, Roles
+from torg_auth.services import administration
+from torg_auth.services.callers import present_caller
+
+
+@blueprint.route("/admin/users/<int:user_id>", methods=["GET"])
+@blueprint.requires("auth.user.read")
+@blueprint.response(200, Account)
+@blueprint.fails(UserNotFoundError)
+def show_account(user_id: int) -> queries.Account:
+    """Show an account to staff."""
+    return administration.show(user_id)
+
+
+@blueprint.route("/admin/users/<int:user_id>", methods=["PATCH"])
+@blueprint.requires("auth.user.read")
+@blueprint.arguments(AccountChange)
+@blueprint.response(200, Account)
+@blueprint.fails(
+    UserNotFoundError, OwnAccessError, RoleUnknownError, identity.PermissionMissingError
+)
+@blueprint.if_match
+def change_account(arguments: dict[str, Any], user_id: int) -> queries.Account:
+    """Let an account in or keep it out, set its roles. It counts from the next request on.
+
+    `is_active` needs the permission auth.user.change, `roles` needs auth.role.grant.
+    """
+    etag.require_match(Account().dump(administration.lock(user_id)))
+    return administration.change(user_id, arguments, identity.current(), present_caller())
+
+
+@blueprint.route("/admin/roles", methods=["GET"])
+@blueprint.requires("auth.role.read")
+@blueprint.response(200, Roles)
+def list_roles() -> dict[str, Any]:
+    """List the roles with the permissions that they carry."""
+    return {"items": queries.roles(), "next_cursor": None}

@@ -1,0 +1,1 @@
+"""What accounts do: called alike by routes, jobs, the command line and tests."""

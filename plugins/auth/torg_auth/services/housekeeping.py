@@ -1,0 +1,22 @@
+"""Forgetting what has served: sessions long over and codes long closed."""
+
+from sqlalchemy import text
+
+from torg.db import session
+
+# Sessions stay for a while after their end, so that a place counts as known and a stolen token that
+# turns up late is still recognised as a used one.
+_SESSIONS = text(
+    "DELETE FROM auth_session WHERE id IN (SELECT id FROM auth_session"
+    " WHERE greatest(last_used_at, coalesce(revoked_at, expires_at))"
+    "  < clock_timestamp() - interval '180 days' ORDER BY id LIMIT 5000)"
+)
+_CODES = text(
+    "DELETE FROM auth_one_time_code WHERE id IN (SELECT id FROM auth_one_time_code"
+    " WHERE expires_at < clock_timestamp() - interval '7 days' ORDER BY id LIMIT 5000)"
+)
+
+
+def forget_old() -> int:
+    """Delete a bounded number of each and return how many rows went."""
+    return sum(session.execute(statement).rowcount for statement in (_SESSIONS, _CODES))

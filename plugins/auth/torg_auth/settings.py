@@ -1,0 +1,40 @@
+"""The settings of accounts: lifetimes and the cost of a password check.
+
+How often somebody may try is the host's setting `rate_limits`; the names of the limits stand in
+`torg_auth.services.limiting`.
+"""
+
+from pydantic import Field
+
+from torg.config import Section
+
+
+class AuthSettings(Section):
+    """Section `[auth]`, or `TORG_AUTH_…`. Signing keys are the host's `secret_key` and its
+    `secret_key_fallbacks`: add the old key to the fallbacks and every token stays valid.
+    """
+
+    access_minutes: int = Field(15, ge=1, le=60, description="Life of an access token.")
+    refresh_days: int = Field(
+        30, ge=1, le=365, description="Life of a session that nobody refreshes."
+    )
+    code_minutes: int = Field(
+        15, ge=1, le=60, description="Life of a mailed code and of the link beside it."
+    )
+    code_tries: int = Field(5, ge=1, le=10, description="Tries until a mailed code is dead.")
+    audience: str = Field(
+        "torg", min_length=1, max_length=100, description="`aud` of access tokens."
+    )
+    parallel_hashes: int = Field(
+        4, ge=1, le=64, description="Password checks at once in one process; others wait."
+    )
+    hash_memory_kib: int = Field(
+        19456, ge=8192, le=1_048_576, description="Memory of one password check (argon2id)."
+    )
+    hash_passes: int = Field(2, ge=1, le=20, description="Passes of one password check (argon2id).")
+    confirm_url: str = Field(
+        "",
+        max_length=500,
+        description="Page that confirmation links open, with `?token=…` appended; "
+        "empty: the API's own answer.",
+    )
