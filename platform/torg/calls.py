@@ -4,7 +4,7 @@ Owns the order of these steps, their repetition when the database asks for it, a
 ready answers. Routing and headers are `torg.http`'s.
 """
 
-from typing import cast
+from typing import Any
 
 import flask
 from flask import request

@@ -6,16 +6,17 @@ a plugin author can so test alone what in production stands on somebody's accoun
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import flask
+from sqlalchemy import select
 
 from torg import __version__, hookimpl, plugins
 from torg.contracts import Service
 from torg.db import session, unit_of_work
 from torg.errors import UnauthorizedError
-from torg.identity import Contact, Identity, create_identity
+from torg.identity import Contact, Identity, IdentityRow, create_identity
 from torg.manifest import Manifest
 
 NAME = "testkit"
@@ -82,13 +83,20 @@ class People:
         """Whose token this is.
 
         Raises:
-            UnauthorizedError: nobody's.
+            UnauthorizedError: nobody's, or of somebody who was switched off.
         """
         number = token.removeprefix("testkit-")
         person = self._people.get(int(number)) if number.isdigit() else None
         if person is None:
             raise UnauthorizedError
-        return person.identity
+        version = session.execute(
+            select(IdentityRow.access_version).where(
+                IdentityRow.id == person.id, IdentityRow.is_active
+            )
+        ).scalar()
+        if version is None:
+            raise UnauthorizedError
+        return replace(person.identity, access_version=version)
 
     def names(self, ids: Iterable[int]) -> Mapping[int, str]:
         """Usernames by id; costs one statement, as a real provider would."""

@@ -1,4 +1,4 @@
-"""Fixtures of the host's own tests: an application with blueprints of the test; a bench for jobs."""
+"""Fixtures of the host's own tests: an application with blueprints of the test; jobs' bench."""
 
 import os
 from collections.abc import Callable, Iterator
