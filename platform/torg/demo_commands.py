@@ -13,6 +13,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from torg import config, deployment, embedded, embedded_home, processes
 from torg.command_errors import CommandError
 from torg.config import Settings
 from torg.demo import SEED, Demo, Filled, fill
-from torg.run_commands import embedded_servers, release
+from torg.run_commands import embedded_servers, release, shared_numbers
 from torg.supervisor import Program, Supervisor
 
 DEFAULT_FOLDER = Path(".torg/demo")
@@ -51,14 +52,15 @@ def demo(port: int, directory: Path, reset: bool) -> None:
     if reset:
         _reset(directory)
     processes.refuse_taken_address(f"127.0.0.1:{port}", "torg demo")
-    embedded_home.make_folder(directory, 0o711 if os.geteuid() == 0 else 0o700)
+    _make_folder(directory)
     variables = _variables(directory, port)
     os.environ.update(variables)
-    with embedded_servers(config.load()) as servers:
+    with embedded_servers(config.load()) as servers, ExitStack() as numbers:
         deployment.write_overlay(directory, variables)
         settings = config.load()
         prepared = _prepare(settings)
         block = _block(settings, prepared, servers, directory)
+        numbers.enter_context(shared_numbers())
         programs = processes.everything(settings.host, os.environ)
         if prepared.filled.functions:
             programs.append(
@@ -114,6 +116,14 @@ def config_names() -> frozenset[str]:
     from torg.config_sources import installed_plugins
 
     return installed_plugins()
+
+
+def _make_folder(directory: Path) -> None:
+    # As root the servers run under another user, who must be able to pass.
+    embedded_home.make_folder(directory, 0o711 if os.geteuid() == 0 else 0o700)
+    settings = directory / "torg.toml"
+    if not settings.exists():
+        settings.write_text("# Settings of this demo alone; torg config reference lists them.\n")
 
 
 def _reset(directory: Path) -> None:

@@ -34,9 +34,9 @@ if _process == "web":
     # Behind the proxy streams go elsewhere; those that come here all the same must not take every
     # thread.
     os.environ["TORG_STREAM_LIMIT"] = str(max(1, _host.web_threads // 2))
-# A supervisor that shares the folder among its processes has set it and emptied it.
-_own_numbers = _processes.NUMBERS not in os.environ
-_numbers = Path(os.environ.setdefault(_processes.NUMBERS, str(_processes.numbers_folder(_host))))
+# A supervisor shares one folder among its processes; without one it is of this server alone.
+if _processes.NUMBERS not in os.environ:
+    os.environ[_processes.NUMBERS] = str(_processes.make_numbers_folder())
 
 graceful_timeout = int(_host.shutdown_seconds)
 timeout = 60  # of the worker's own main loop, not of a request
@@ -56,16 +56,12 @@ proc_name = f"torg-{_process}"
 
 
 def on_starting(server: Any) -> None:
-    """Before the first worker: one shape of log lines, an empty folder for numbers."""
+    """Before the first worker: one shape of log lines and of refusals."""
     del server
     from torg import logs
 
     logs.configure(_host.log_format, _host.log_level)
     _server_problems.install(_host.base_url)
-    if _own_numbers:
-        from torg import metrics
-
-        metrics.prepare_directory(_numbers)
 
 
 def child_exit(server: Any, worker: Any) -> None:
@@ -74,3 +70,9 @@ def child_exit(server: Any, worker: Any) -> None:
     from torg import metrics
 
     metrics.forget_process(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    """At the end: the folder of numbers goes, if it was made here."""
+    del server
+    _processes.remove_numbers_folder(Path(os.environ[_processes.NUMBERS]))

@@ -7,8 +7,10 @@ or that of compose or a process manager.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -42,14 +44,23 @@ def scheduler(environment: Mapping[str, str]) -> Program:
 
 def everything(host: HostSettings, environment: Mapping[str, str]) -> list[Program]:
     """All processes of one machine; web requests and streams share one server."""
-    shared = {**environment, NUMBERS: str(numbers_folder(host))}
-    workers = [worker(shared, number + 1) for number in range(host.job_workers)]
-    return [web(shared, "all"), *workers, scheduler(shared)]
+    workers = [worker(environment, number + 1) for number in range(host.job_workers)]
+    return [web(environment, "all"), *workers, scheduler(environment)]
 
 
-def numbers_folder(host: HostSettings) -> Path:
-    """The folder in which the processes behind one address put their metrics together."""
-    return host.data_dir / "metrics" / host.bind.replace(":", "-").strip("[]")
+def make_numbers_folder() -> Path:
+    """A folder in which the processes that this one starts put their metrics together.
+
+    It is temporary and of this process alone: two servers, or two containers with equal process
+    numbers, must never meet in one.
+    """
+    return Path(tempfile.mkdtemp(prefix=f"torg-metrics-{os.getpid()}-"))
+
+
+def remove_numbers_folder(folder: Path) -> None:
+    """Remove the folder, if this very process made it."""
+    if folder.name.startswith(f"torg-metrics-{os.getpid()}-"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def address(bind: str, host: str | None, port: int | None) -> str:

@@ -94,7 +94,19 @@ def everything(host: str | None, port: int | None) -> None:
         else:
             _refuse_pending(settings)
         _say(f"Torg answers at {settings.host.base_url}  (Ctrl+C stops)")
-        _supervise(settings, processes.everything(settings.host, os.environ), servers)
+        with shared_numbers():
+            _supervise(settings, processes.everything(settings.host, os.environ), servers)
+
+
+@contextmanager
+def shared_numbers() -> Iterator[None]:
+    """One folder of metrics for all processes started from here, removed at the end."""
+    folder = processes.make_numbers_folder()
+    os.environ[processes.NUMBERS] = str(folder)
+    try:
+        yield
+    finally:
+        processes.remove_numbers_folder(folder)
 
 
 @contextmanager
@@ -201,9 +213,6 @@ def _supervise(
     programs: list[processes.Program],
     servers: embedded.Servers | None = None,
 ) -> None:
-    from torg import metrics
-
-    metrics.prepare_directory(processes.numbers_folder(settings.host))
     terminal = sys.stdout.isatty()
     Supervisor(
         programs,
