@@ -16,9 +16,8 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
-from email.policy import SMTP
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from torg.config_host import is_loopback
@@ -131,7 +130,10 @@ class FileTransport:
         name = hashlib.sha256(identity).hexdigest()[:32]
         draft = self.folder / f".{name}.{secrets.token_hex(4)}"
         try:
-            draft.write_bytes(message.as_bytes(policy=SMTP))
+            # An address in other letters can only be written as UTF-8 (RFC 6532).
+            policy: Any = message.policy
+            unicode = not recipient.isascii()
+            draft.write_bytes(message.as_bytes(policy=policy.clone(utf8=unicode)))
             draft.replace(self.folder / f"{name}.eml")
         except OSError as error:
             with suppress(OSError):
