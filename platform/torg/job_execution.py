@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import flask
 import structlog
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from torg import db, logs, metrics
 from torg.db import session
@@ -35,6 +35,9 @@ LEASE_SECONDS = 4
 # A job's end is stamped before its handler runs, to keep the time between an outside effect (a mail
 # accepted by its server) and the commit as short as can be. Only a longer run is stamped anew.
 _STAMP_AGAIN_SECONDS = 0.2
+# The server ends a transaction left idle by a stuck process, well after the process would itself.
+_IDLE_MARGIN_SECONDS = 30
+_ENDED = "the handler ended the transaction; only the host may do that"
 
 _log = structlog.get_logger(__name__)
 
@@ -72,7 +75,7 @@ RETURNING id, job, attempts, business_key, identity_id, request_id, created_at, 
 """)  # noqa: S608 - a constant is put in
 
 # Takes the row and marks it done in one statement; the mark counts from the commit on.
-# A paused process must not hold the row for ever, so the server ends a transaction left idle.
+# A paused process must not hold the row for ever, so the server is told how long it may be idle.
 _TAKE = text("""
 UPDATE torg_outbox SET state = 'done', finished_at = clock_timestamp(), last_error = NULL
 WHERE id = (
@@ -150,16 +153,16 @@ def perform(app: flask.Flask, claimed: Claim, *, time_limited: bool = False) -> 
 def _work(app: flask.Flask, job: Job, claimed: Claim, limit_seconds: int | None) -> bool:
     run = claimed.run
     with db.unit_of_work("write", app) as present:
-        values = {"id": run.id, "attempt": run.attempt, "idle": f"{job.limit_seconds}s"}
+        idle = f"{job.limit_seconds + _IDLE_MARGIN_SECONDS}s"
+        values = {"id": run.id, "attempt": run.attempt, "idle": idle}
         if present.execute(_TAKE, values).first() is None:
             return False
         transaction = present.get_transaction()
         started = monotonic()
-        with _limited(limit_seconds):
+        with _only_the_host_commits(present), _limited(limit_seconds):
             result = job.handler(claimed.payload, run)
         if present.get_transaction() is not transaction:
-            message = f"the handler of {job.name} ended the transaction; only the host may do that"
-            raise RuntimeError(message)
+            raise RuntimeError(_ENDED)
         if result is not None or monotonic() - started > _STAMP_AGAIN_SECONDS:
             stored = None if result is None else json.dumps(result)
             present.execute(_FINISH, {"id": run.id, "result": stored})
@@ -229,6 +232,21 @@ _UNPARK = text(
     "UPDATE torg_outbox SET state = 'queued' WHERE id IN (SELECT id FROM torg_outbox"
     " WHERE state = 'parked' AND job = ANY(:jobs) FOR NO KEY UPDATE SKIP LOCKED) RETURNING id"
 )
+
+
+@contextmanager
+def _only_the_host_commits(present: Any) -> Iterator[None]:
+    """Refuse a handler's commit: it would keep the mark `done` of a job that is half done."""
+
+    def refuse(committing: Any) -> None:
+        if not committing.in_nested_transaction():
+            raise RuntimeError(_ENDED)
+
+    event.listen(present, "before_commit", refuse)
+    try:
+        yield
+    finally:
+        event.remove(present, "before_commit", refuse)
 
 
 @contextmanager

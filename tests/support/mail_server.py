@@ -93,6 +93,7 @@ class MailServer:
             authenticator=self._authenticate,
             # A password sent in the clear must be seen by the test, not refused by the server.
             auth_require_tls=False,
+            auth_exclude_mechanism=["LOGIN"],
             hostname="mail.example",
             loop=self._loop,
         )
