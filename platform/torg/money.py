@@ -19,14 +19,14 @@ MAX_MINOR = 2**63 - 1
 # Digits after the point that are not two (ISO 4217, table A.1). Written down here and not taken
 # from a library: stored minor units would change their worth with an upgrade of its tables. CLDR
 # states what is customary (0 for RSD, ALL, LBP...), which is for display, not for accounts.
-_SCALES = {
+UNUSUAL_SCALES = {
     **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF"), 0),
     **dict.fromkeys(("UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
     **dict.fromkeys(("CLF", "UYW"), 4),
 }
 _DEFAULT_SCALE = 2
-MAX_SCALE = max(_SCALES.values())
+MAX_SCALE = max(UNUSUAL_SCALES.values())
 
 # Codes under X are metals, funds and test codes without a minor unit, except these currencies.
 _REAL_X_CODES = frozenset({"XAF", "XCD", "XCG", "XOF", "XPF"})
@@ -217,7 +217,7 @@ def format_amount(minor: int, currency: str) -> str:
 
     Works for withdrawn currencies too: what was once stored can always be shown.
     """
-    digits = _SCALES.get(currency, _DEFAULT_SCALE)
+    digits = UNUSUAL_SCALES.get(currency, _DEFAULT_SCALE)
     text = str(minor)
     if digits == 0:
         return text
@@ -228,7 +228,7 @@ def format_amount(minor: int, currency: str) -> str:
 
 def scale(currency: str) -> int:
     """Digits after the decimal point of a currency (ISO 4217): EUR 2, JPY 0, BHD 3."""
-    return _SCALES.get(currency, _DEFAULT_SCALE)
+    return UNUSUAL_SCALES.get(currency, _DEFAULT_SCALE)
 
 
 @cache

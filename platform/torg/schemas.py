@@ -25,7 +25,7 @@ from torg.fields import (
     Timestamp,
 )
 from torg.money_field import MoneyField
-from torg.text_fields import Email, Slug, Text, Url
+from torg.text_fields import Email, Slug, Text, Url, Words
 
 __all__ = [
     "MAX_BIGINT",
@@ -48,6 +48,7 @@ __all__ = [
     "Text",
     "Timestamp",
     "Url",
+    "Words",
     "openapi_properties",
     "problem",
 ]

@@ -4,6 +4,7 @@ Owns what counts as acceptable text. Import the fields from `torg.schemas`.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -168,3 +169,51 @@ class Url(Text):
         if not parts.hostname or parts.username is not None or port == 0:
             raise self.make_error("not_an_address")
         return text
+
+
+class Words(HostField):
+    """Words of an allow-list joined by commas, as in `sort=-price,name`; loads a tuple of them."""
+
+    default_error_messages = {  # noqa: RUF012 - marshmallow reads this class attribute
+        "not_text": "Has to be a text.",
+        "not_allowed": "Has to be made of: {allowed}.",
+        "repeated": "The same word appears twice.",
+    }
+
+    def __init__(self, allowed: Sequence[str], *, signed: bool = False, **keywords: Any) -> None:
+        """State the words.
+
+        Args:
+            allowed: the words.
+            signed: each may be preceded by a minus.
+            **keywords: as in `HostField`.
+        """
+        super().__init__(**keywords)
+        self.allowed = tuple(allowed)
+        self.signed = signed
+
+    def openapi(self) -> dict[str, Any]:
+        """A string with a pattern."""
+        word = ("-?" if self.signed else "") + f"({'|'.join(self.allowed)})"
+        return {"type": "string", "pattern": f"^{word}(,{word})*$"}
+
+    def example_value(self) -> Any:
+        """The author's, or the first word."""
+        return self.example or self.allowed[0]
+
+    def dump_value(self, value: Sequence[str], /) -> str:
+        """Joined again."""
+        return ",".join(value)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **_keywords: Any
+    ) -> tuple[str, ...]:
+        if not isinstance(value, str):
+            raise self.make_error("not_text")
+        words = tuple(value.split(",", len(self.allowed)))
+        plain = [word.removeprefix("-") if self.signed else word for word in words]
+        if not set(plain).issubset(self.allowed):
+            raise self.make_error("not_allowed", allowed=", ".join(self.allowed))
+        if len(set(plain)) != len(plain):
+            raise self.make_error("repeated")
+        return words

@@ -1,0 +1,258 @@
+"""Lists: declared once, then filtered, searched, sorted and paged in one grammar.
+
+Owns the query parameters of a list, the page and its envelope. The predicates are `torg.filters`,
+`torg.search` and `torg.keyset`; what an item looks like is a schema of the plugin.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NotRequired, TypedDict
+
+import orjson
+from sqlalchemy import ColumnElement, Select, Table, func, select
+
+from torg import cursor, db
+from torg.filters import Filter
+from torg.keyset import Step, after, order_by
+from torg.schemas import (
+    Boolean,
+    HostField,
+    Integer,
+    List,
+    Nested,
+    QuerySchema,
+    Schema,
+    Text,
+    Words,
+)
+from torg.search import MAX_SEARCH_LENGTH, search_predicate
+
+MAX_LIMIT = 100
+DEFAULT_LIMIT = 50
+_POSITION = "torg_position_"
+_RESERVED = frozenset({"limit", "cursor", "sort", "search", "embed", "include_total"})
+
+
+class Page(TypedDict):
+    """One page: what the envelope schema dumps.
+
+    `items` are rows (or entities) of the statement; rows also hold their position in the order
+    under names of the host's own.
+    """
+
+    items: list[Any]
+    next_cursor: str | None
+    total: NotRequired[int]
+
+
+class Listing:
+    """A list of one resource, declared by class attributes; it is never instantiated.
+
+    Attributes:
+        key: the id column: unique, never NULL, last in every order.
+        sorts: columns that clients may sort by, by parameter word. They have to be bounded in
+            length; expressions need a type. `id` is always there.
+        default_sort: such as "-created_at,name".
+        filters: what clients may filter by, by parameter.
+        search: a `tsvector` column (`torg.search.search_column`), or None.
+        embeds: words of the parameter `embed`; the plugin loads what they name.
+    """
+
+    key: ClassVar[Any]
+    sorts: ClassVar[Mapping[str, Any]] = {}
+    default_sort: ClassVar[str] = "id"
+    filters: ClassVar[Mapping[str, Filter]] = {}
+    search: ClassVar[Any] = None
+    embeds: ClassVar[Sequence[str]] = ()
+
+    _steps: ClassVar[dict[str, Step]]
+    _default: ClassVar[tuple[str, ...]]
+    _arguments: ClassVar[type[QuerySchema]]
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Check the declaration when the module is loaded, not when a client comes."""
+        super().__init_subclass__(**keywords)
+        if taken := _RESERVED & set(cls.filters):
+            raise ValueError(f"{cls.__name__}: {', '.join(sorted(taken))} cannot be filters")
+        cls._steps = {
+            word: _step(cls, word, column) for word, column in {**cls.sorts, "id": cls.key}.items()
+        }
+        cls._default = tuple(cls.default_sort.split(","))
+        if unknown := {word.removeprefix("-") for word in cls._default} - set(cls._steps):
+            raise ValueError(f"{cls.__name__}: cannot sort by {', '.join(sorted(unknown))}")
+        cls._arguments = _arguments_schema(cls)
+
+    @classmethod
+    def arguments(cls) -> type[QuerySchema]:
+        """The schema of the query parameters, for `@blueprint.arguments(..., location="query")`."""
+        return cls._arguments
+
+    @classmethod
+    def envelope(cls, item: type[Schema], **extra: HostField) -> type[Schema]:
+        """The schema of a page of these items.
+
+        Args:
+            item: schema of one item.
+            **extra: further fields of the envelope, such as `server_time`; add their values to
+                the page before returning it.
+        """
+        fields: dict[str, Any] = {
+            "items": List(Nested(item), maximum=MAX_LIMIT, required=True),
+            "next_cursor": Text(
+                maximum=cursor.MAX_LENGTH,
+                example=cursor.EXAMPLE,
+                required=True,
+                allow_none=True,
+                description="Send it as `cursor` to get the next page; null on the last one.",
+            ),
+            "total": Integer(
+                minimum=0, description="How many there are, when `include_total=true` asked for it."
+            ),
+            **extra,
+        }
+        name = item.__name__.removesuffix("Schema") + "Page"
+        return Schema.from_dict(fields, name=name)  # type: ignore[return-value]  # keeps the class
+
+    @classmethod
+    def page(
+        cls, statement: "Select[Any]", arguments: Mapping[str, Any], *, session: Any = None
+    ) -> Page:
+        """One page of what the statement selects: one SELECT, and a second for `include_total`.
+
+        Args:
+            statement: a select of columns (rows come back) or of one entity, without order and
+                limit. It may hold conditions of its own, such as the owner's.
+            arguments: what `arguments()` has loaded.
+            session: instead of the present one.
+
+        Raises:
+            InvalidCursorError: the cursor is not of this list, filter and sort.
+        """
+        session = db.session if session is None else session
+        steps = cls._order(arguments.get("sort", cls._default))
+        limit = arguments.get("limit", DEFAULT_LIMIT)
+        scope = cls._scope(arguments, steps)
+        filtered = statement.where(*cls._conditions(arguments))
+        window = filtered
+        if (position := arguments.get("cursor")) is not None:
+            kinds = [step.kind for step in steps]
+            window = filtered.where(after(steps, cursor.decode(position, kinds, scope)))
+        positions = (step.column.label(f"{_POSITION}{place}") for place, step in enumerate(steps))
+        # One more than asked for tells whether there is a next page.
+        rows = session.execute(
+            window.order_by(None)
+            .order_by(*order_by(steps))
+            .add_columns(*positions)
+            .limit(limit + 1)
+        ).all()
+        page = Page(items=_items(rows[:limit], len(steps)), next_cursor=None)
+        if len(rows) > limit:
+            last = rows[limit - 1][-len(steps) :]
+            page["next_cursor"] = cursor.encode(last, [step.kind for step in steps], scope)
+        if arguments.get("include_total"):
+            page["total"] = session.execute(_count(filtered, cls.key)).scalar_one()
+        return page
+
+    @classmethod
+    def _order(cls, words: Sequence[str]) -> list[Step]:
+        steps = []
+        for word in words:
+            step = cls._steps[word.removeprefix("-")]
+            descending = word.startswith("-")
+            steps.append(Step(step.column, step.kind, step.nullable, descending))
+            if step is cls._steps["id"]:
+                return steps
+        # In the direction of the sort before it, so that one index serves both.
+        key = cls._steps["id"]
+        return [*steps, Step(key.column, key.kind, key.nullable, steps[-1].descending)]
+
+    @classmethod
+    def _conditions(cls, arguments: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+        conditions = [
+            declared.predicate(arguments[name])
+            for name, declared in cls.filters.items()
+            if arguments.get(name) is not None
+        ]
+        if cls.search is not None and arguments.get("search"):
+            conditions.append(search_predicate(cls.search, arguments["search"]))
+        return conditions
+
+    @classmethod
+    def _scope(cls, arguments: Mapping[str, Any], steps: Sequence[Step]) -> bytes:
+        """What a cursor is bound to."""
+        chosen = {name: arguments.get(name) for name in (*cls.filters, "search")}
+        sort = arguments.get("sort", cls._default)
+        named = [cls.__module__, cls.__qualname__, len(steps), sort, chosen]
+        return hashlib.sha256(
+            orjson.dumps(named, default=str, option=orjson.OPT_SORT_KEYS)
+        ).digest()
+
+
+def _step(listing: type[Listing], word: str, column: Any) -> Step:
+    element = column.__clause_element__() if hasattr(column, "__clause_element__") else column
+    try:
+        kind = element.type.python_type
+    except NotImplementedError:
+        kind = object
+    if not cursor.can_hold(kind) or getattr(element.type, "timezone", True) is False:
+        raise TypeError(f"{listing.__name__}: cannot sort by {word}, a {element.type!r}")
+    # Only a column of the table that the id is from is sure to have what its declaration says: one
+    # of another table may be on the empty side of an outer join, an expression may be anything.
+    table = getattr(element, "table", None)
+    own = isinstance(table, Table) and table.is_derived_from(getattr(listing.key, "table", None))
+    nullable = not own or bool(getattr(element, "nullable", True))
+    return Step(element, kind, nullable and word != "id")
+
+
+def _arguments_schema(listing: type[Listing]) -> type[QuerySchema]:
+    fields: dict[str, Any] = {name: each.field for name, each in listing.filters.items()}
+    if listing.search is not None:
+        fields["search"] = Text(
+            maximum=MAX_SEARCH_LENGTH,
+            minimum=0,
+            strip=True,
+            description="Words to look for, in English or Russian; beginnings of words match too.",
+        )
+    fields["sort"] = Words(
+        list(listing._steps),  # noqa: SLF001 - of the class whose arguments these are
+        signed=True,
+        load_default=listing._default,  # noqa: SLF001
+        example=listing.default_sort,
+        description="Words to sort by, joined by commas; a minus turns the direction.",
+    )
+    if listing.embeds:
+        fields["embed"] = Words(
+            listing.embeds,
+            load_default=tuple,
+            description="What to include in every item, joined by commas.",
+        )
+    fields["limit"] = Integer(
+        minimum=1,
+        maximum=MAX_LIMIT,
+        load_default=DEFAULT_LIMIT,
+        example=DEFAULT_LIMIT,
+        description="How many items at most.",
+    )
+    fields["cursor"] = Text(
+        maximum=cursor.MAX_LENGTH,
+        pattern=cursor.PATTERN,
+        example=cursor.EXAMPLE,
+        description="`next_cursor` of the page before.",
+    )
+    fields["include_total"] = Boolean(
+        load_default=False, example=False, description="Whether to count all items too."
+    )
+    name = f"{listing.__name__}Query"
+    return QuerySchema.from_dict(fields, name=name)  # type: ignore[return-value]
+
+
+def _items(rows: Sequence[Any], positions: int) -> list[Any]:
+    if rows and len(rows[0]) == positions + 1 and hasattr(rows[0][0], "_sa_instance_state"):
+        return [row[0] for row in rows]
+    return list(rows)
+
+
+def _count(filtered: "Select[Any]", key: Any) -> "Select[int]":
+    # The ids alone, below: that counts right for DISTINCT and GROUP BY as well.
+    ids = filtered.order_by(None).with_only_columns(key, maintain_column_froms=True).subquery()
+    return select(func.count()).select_from(ids)
