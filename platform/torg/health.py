@@ -190,7 +190,7 @@ def readiness(app: flask.Flask) -> Report:
             if fresh:
                 continue
             if running.under_way is None:
-                running.under_way = _begin(app, name, running.check)
+                running.under_way = _begin(app, name, running)
                 running.since = now
             waiting.append(running)
     # Whoever comes meanwhile waits for the same runs: a check never runs twice at a time.
@@ -216,34 +216,37 @@ def _take_in(running: _Running) -> None:
     running.under_way = None
 
 
-def _begin(app: flask.Flask, name: str, check: HealthCheck) -> Future[Part]:
+def _begin(app: flask.Flask, name: str, running: _Running) -> Future[Part]:
     """Run the check in a thread of its own: a pool would be used up by checks that hang."""
     outcome: Future[Part] = Future()
+    former = running.last.status if running.last is not None else "ok"
 
     def run() -> None:
-        outcome.set_result(_look(app, name, check))
+        outcome.set_result(_look(app, name, running.check, former))
 
     threading.Thread(target=run, name=f"health-{name}", daemon=True).start()
     return outcome
 
 
-def _look(app: flask.Flask, name: str, check: HealthCheck) -> Part:
+def _look(app: flask.Flask, name: str, check: HealthCheck, former: Status) -> Part:
     started = time.perf_counter()
     status: Status = "ok"
+    cause = ""
     try:
         with app.app_context():
             detail = check.check() or ""
     except Degraded as limp:
         status, detail = "degraded", str(limp)
     except Failing as failure:
-        status, detail = "failing", str(failure)
+        status, detail, cause = "failing", str(failure), str(failure.__cause__ or failure)
     except Exception as error:
         # The answer is public, and messages of drivers name hosts and users: they stay in the log.
-        status, detail = "failing", type(error).__name__
-        _log.warning("health_check_failed", part=name, error=str(error))
-    return Part(
-        name, status, check.critical, detail, round((time.perf_counter() - started) * 1000, 1)
-    )
+        status, detail, cause = "failing", type(error).__name__, str(error)
+    if status != former:
+        # Once for each change; probes come every few seconds.
+        _log.warning("health_changed", part=name, status=status, detail=detail, cause=cause)
+    took = round((time.perf_counter() - started) * 1000, 1)
+    return Part(name, status, check.critical, detail, took)
 
 
 def _health(app: flask.Flask) -> _Health:

@@ -5,17 +5,20 @@ Owns the checks and the words for people; the frame that runs them is `torg.heal
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import flask
-import structlog
 from flask import current_app
 from redis.exceptions import RedisError
-from sqlalchemy import text
+from sqlalchemy import exc, text
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from torg import config, db, heartbeats, mail, migrate, plugins, redis_client, storage
 from torg.health import Degraded, Failing, HealthCheck
 from torg.plugins import State
 
-_log = structlog.get_logger(__name__)
 WORKER_FRESH_SECONDS = 30.0
 QUEUE_LATE_SECONDS = 60.0
 _SLOW_PARTS_KEPT_SECONDS = 30.0  # a mail server must not be knocked at every second
@@ -41,14 +44,29 @@ def _app() -> flask.Flask:
 
 
 def _database() -> str | None:
-    with db.unit_of_work("read", _app()) as session:
+    with _reading() as session:
         session.execute(text("SELECT 1"))
     return None
 
 
+@contextmanager
+def _reading() -> Iterator[Any]:
+    """A unit of work whose failure is told without the driver's words."""
+    try:
+        with db.unit_of_work("read", _app()) as session:
+            yield session
+    except (OperationalError, InterfaceError) as error:
+        raise Failing("the database does not answer") from error
+    except exc.TimeoutError as error:
+        raise Failing("no database connection is free; see database_pool_size") from error
+
+
 def _migrations() -> str | None:
     """An optional plugin that waits for its tables is off by itself; the rest serves."""
-    waiting = migrate.pending(_app())
+    try:
+        waiting = migrate.pending(_app())
+    except OperationalError as error:
+        raise Failing("the database does not answer") from error
     if not waiting:
         return None
     registry = plugins.registry()
@@ -83,13 +101,14 @@ def _redis() -> str | None:
         return "not used"
     try:
         redis_client.client().ping()
-    except RedisError:
-        raise Failing("Redis does not answer: jobs start a little later, caches are off") from None
+    except RedisError as error:
+        message = "Redis does not answer: jobs start a little later, caches are off"
+        raise Failing(message) from error
     return None
 
 
 def _process(kind: str) -> str | None:
-    with db.unit_of_work("read", _app()):
+    with _reading():
         sign = heartbeats.latest(WORKER_FRESH_SECONDS).get(kind)
     if sign is None:
         raise Failing(f"no {kind} is running: start one with  torg run {kind}")
@@ -100,7 +119,7 @@ def _process(kind: str) -> str | None:
 
 
 def _queue() -> str | None:
-    with db.unit_of_work("read", _app()) as session:
+    with _reading() as session:
         due, age, dead = session.execute(_QUEUE).one()
     if age is not None and age > QUEUE_LATE_SECONDS:
         raise Degraded(f"{due} jobs are due, the oldest for {int(age)} s")
@@ -126,8 +145,8 @@ def _mail() -> str | None:
     try:
         mail.check()
     except mail.MailError as error:
-        _log.warning("mail_away", error=str(error))
-        raise Failing("the mail server cannot be used; mails wait and are tried again") from None
+        message = "the mail server cannot be used; mails wait and are tried again"
+        raise Failing(message) from error
     return None
 
 

@@ -26,7 +26,7 @@ _PAGE_POLICY = (
 # The styles of a mail stand in its own markup; beyond those it may do nothing at all.
 _FRAME_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-popups"
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 _WIDTHS = ("desktop", "phone")
 
@@ -99,7 +99,7 @@ def _preview(plugin: str, name: str) -> flask.Response:
     template, locale = _template_called(plugin, name), _locale()
     return _page(
         "preview.html",
-        template=template,
+        mail_template=template,
         name=name,
         locale=locale,
         locales=i18n.LOCALES,
@@ -152,7 +152,9 @@ def _width() -> dict[str, Any]:
 
 
 def _framed(html: str) -> flask.Response:
-    answer = flask.Response(html, mimetype="text/html")
+    # Links open beside the page: inside the frame they would meet its policy.
+    outward = html.replace("<head>", '<head><base target="_blank">', 1)
+    answer = flask.Response(outward, mimetype="text/html")
     answer.headers["Content-Security-Policy"] = _FRAME_POLICY
     answer.headers["X-Frame-Options"] = "SAMEORIGIN"
     answer.headers["Cache-Control"] = "no-store"

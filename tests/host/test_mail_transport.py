@@ -158,11 +158,11 @@ class TestTrust:
         server = serve(certificate="localhost")
         transport = smtp(server, f"u:{PASSWORD}@", f"?starttls=1&ca_file={AUTHORITY}")
 
-        with pytest.raises(MailError) as caught:
+        with pytest.raises(MailError, match="535") as caught:
             send(transport)
 
         shown = "".join(traceback.format_exception(caught.value))
-        assert server.passwords == [PASSWORD.encode()]
+        assert PASSWORD.encode() in server.passwords
         assert PASSWORD not in shown + repr(transport) + str(transport)
 
     def test_misspelt_parameter_is_refused(self):

@@ -93,7 +93,6 @@ class MailServer:
             authenticator=self._authenticate,
             # A password sent in the clear must be seen by the test, not refused by the server.
             auth_require_tls=False,
-            auth_exclude_mechanism=["LOGIN"],
             hostname="mail.example",
             loop=self._loop,
         )
@@ -109,7 +108,7 @@ class MailServer:
         self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any
     ) -> AuthResult:
         self.passwords.append(data.password)
-        return AuthResult(success=data.password == b"right")
+        return AuthResult(success=data.password == b"right", handled=False)
 
     async def handle_RCPT(  # noqa: N802 - the name is the library's
         self, _server: SMTP, _session: Any, envelope: Envelope, address: str, _options: list[str]
