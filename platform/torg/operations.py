@@ -31,6 +31,11 @@ class Operation:
     by_address: tuple[LimitRule, ...]
     by_identity: tuple[LimitRule, ...]
     body_limit_bytes: int
+    has_several_methods: bool = False
+
+    def id_for(self, method: str) -> str:
+        """The id in the documents; a view of several methods has one for each."""
+        return f"{self.id}_{method}" if self.has_several_methods else self.id
 
     def mode(self, method: str, key: str | None) -> db.Mode:
         """The transaction this call runs in."""
@@ -91,7 +96,13 @@ def _operation(app: flask.Flask, mounted: Mounted, plugin: str, endpoint: str) -
         by_address=tuple(rule for rule in declared.limits if rule.by == "address"),
         by_identity=tuple(rule for rule in declared.limits if rule.by == "identity"),
         body_limit_bytes=limit,
+        has_several_methods=_has_several_methods(app, endpoint),
     )
+
+
+def _has_several_methods(app: flask.Flask, endpoint: str) -> bool:
+    methods = {method for rule in app.url_map.iter_rules(endpoint) for method in rule.methods or ()}
+    return len(methods - {"HEAD", "OPTIONS"}) > 1
 
 
 def operations(app: flask.Flask) -> dict[str, Operation]:

@@ -4,6 +4,7 @@ Owns addresses and contents of the pages. The words are the docstrings of the er
 """
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import flask
@@ -16,6 +17,7 @@ from torg.i18n import gettext
 from torg.json_answers import encode
 
 PREFIX = "/errors"
+_FOLDER = Path(__file__).parent / "static" / "pages"
 
 
 def init(app: flask.Flask) -> None:
@@ -23,6 +25,7 @@ def init(app: flask.Flask) -> None:
     blueprint = flask.Blueprint("errors", __name__, url_prefix=PREFIX)
     blueprint.add_url_rule("", view_func=index)
     blueprint.add_url_rule("/<code>", view_func=page)
+    blueprint.add_url_rule("/page.css", view_func=style)
     app.register_blueprint(blueprint)
 
 
@@ -49,6 +52,11 @@ def page(code: str) -> flask.Response:
     if _wants_page():
         return pages.render("error.html", problem=describe(kind))
     return flask.Response(encode(describe(kind)), mimetype="application/json")
+
+
+def style() -> flask.Response:
+    """The look of these pages."""
+    return flask.send_from_directory(_FOLDER, "page.css")
 
 
 def describe(kind: type[TorgError]) -> dict[str, Any]:

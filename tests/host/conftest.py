@@ -20,6 +20,7 @@ from torg import (
     i18n,
     identity,
     limits,
+    openapi,
     plugins,
     problems,
     ready_answers,
@@ -28,6 +29,7 @@ from torg import (
 from torg.config import HostSettings, Settings
 from torg.idempotency import IdempotencyRecord
 from torg.identity import IdentityRow
+from torg.manifest import Manifest
 
 
 def _make_tables(url: str) -> None:
@@ -78,9 +80,13 @@ def make_api(
         ready_answers.init(app)
         plugins.init(app, [], extra=[testing_people])
         app.extensions["torg.testing"] = testing_people.People(app)
+        openapi.init(app)
         for blueprint in blueprints:
-            http.mount(app, blueprint, plugin=blueprint.name, prefix=blueprint.name)
-        http.check_declarations(app)
+            name = blueprint.name
+            openapi.mount(
+                app, Manifest(name, name, "1", Path(), name.title(), url_prefix=name), [blueprint]
+            )
+        openapi.finish(app)
         apps.append(app)
         return app
 
