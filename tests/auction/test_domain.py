@@ -28,7 +28,7 @@ TERMS = Terms(
     owner_id=OWNER,
     starting_price=1000,
     bid_increment=100,
-    starts_at=NOON - timedelta(hours=1),
+    starts_at=NOON - timedelta(minutes=5),
     scheduled_ends_at=NOON + timedelta(hours=1),
 )
 LONGEST = timedelta(days=60)
@@ -258,7 +258,7 @@ class TestBuyNow:
         lot = Lot(self.terms)
         bought = lot.buy(ANN)
         assert [bid.amount for bid in bought.bids] == [7000]
-        assert status_at(self.terms, bought.state, NOON) is Status.FINISHED
+        assert lot.bid(BEN, 9000).refusal is Refusal.AUCTION_CLOSED
         outcome = outcome_of(self.terms, bought.state)
         assert (outcome.reason, outcome.winner_id, outcome.hammer_price) == (
             Reason.BOUGHT_NOW,
@@ -312,12 +312,16 @@ class TestOutcome:
 
 class TestStatus:
     def test_follows_from_the_times_alone(self):
-        state = opening_state(TERMS)
+        start, end = TERMS.starts_at, TERMS.scheduled_ends_at
         tick = timedelta(microseconds=1)
-        assert status_at(TERMS, state, TERMS.starts_at - tick) is Status.UPCOMING
-        assert status_at(TERMS, state, TERMS.starts_at) is Status.ACTIVE
-        assert status_at(TERMS, state, TERMS.scheduled_ends_at - tick) is Status.ACTIVE
-        assert status_at(TERMS, state, TERMS.scheduled_ends_at) is Status.FINISHED
+        assert status_at(start, end, start - tick) is Status.UPCOMING
+        assert status_at(start, end, start) is Status.ACTIVE
+        assert status_at(start, end, end - tick) is Status.ACTIVE
+        assert status_at(start, end, end) is Status.FINISHED
+
+    def test_of_a_closed_auction_is_finished(self):
+        start, end = TERMS.starts_at, TERMS.scheduled_ends_at
+        assert status_at(start, end, NOON, is_closed=True) is Status.FINISHED
 
 
 class TestTerms:
@@ -329,6 +333,7 @@ class TestTerms:
             ({"bid_increment": -5}, "bid_increment", "not_positive"),
             ({"scheduled_ends_at": NOON}, "ends_at", "in_the_past"),
             ({"starts_at": NOON + timedelta(hours=2)}, "ends_at", "before_start"),
+            ({"starts_at": NOON - timedelta(minutes=6)}, "starts_at", "in_the_past"),
             ({"scheduled_ends_at": NOON + timedelta(days=61)}, "ends_at", "too_long"),
             ({"reserve_price": 999}, "reserve_price", "below_start"),
             ({"buy_now_price": 999}, "buy_now_price", "below_start"),

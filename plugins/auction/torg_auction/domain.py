@@ -17,6 +17,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+# A start "now" by the clock of a client that runs a little behind is no start in the past.
+START_TOLERANCE = timedelta(minutes=5)
+
 
 class Status(StrEnum):
     """Where an auction stands; follows from times and the outcome, never stored."""
@@ -157,11 +160,13 @@ def minimum_bid(terms: Terms, state: State) -> int:
     return state.price + terms.bid_increment
 
 
-def status_at(terms: Terms, state: State, at: datetime) -> Status:
+def status_at(
+    starts_at: datetime, ends_at: datetime, at: datetime, *, is_closed: bool = False
+) -> Status:
     """The status at a moment; right with no worker running, because it is never stored."""
-    if state.reason is not None or at >= state.ends_at:
+    if is_closed or at >= ends_at:
         return Status.FINISHED
-    return Status.ACTIVE if at >= terms.starts_at else Status.UPCOMING
+    return Status.ACTIVE if at >= starts_at else Status.UPCOMING
 
 
 def reserve_is_met(terms: Terms, state: State) -> bool:
@@ -229,6 +234,8 @@ def term_problems(
         yield "ends_at", "before_start", "The end must come after the start."
     elif terms.scheduled_ends_at - terms.starts_at > longest:
         yield "ends_at", "too_long", "The auction would last longer than this site allows."
+    if terms.starts_at < now - START_TOLERANCE:
+        yield "starts_at", "in_the_past", "The start must not lie in the past."
     if terms.starts_at - now > longest:
         yield "starts_at", "too_far", "The start lies further ahead than this site allows."
     if terms.reserve_price is not None and terms.reserve_price < terms.starting_price:
@@ -267,7 +274,8 @@ def _soft_close_problems(terms: Terms) -> Iterator[tuple[str, str, str]]:
 
 
 def _refusal(terms: Terms, state: State, submission: Submission, minimum: int) -> Refusal | None:
-    status = status_at(terms, state, submission.at)
+    is_closed = state.reason is not None
+    status = status_at(terms.starts_at, state.ends_at, submission.at, is_closed=is_closed)
     if submission.bidder_id == terms.owner_id:
         return Refusal.OWN_AUCTION
     if status is Status.FINISHED:

@@ -12,7 +12,6 @@ from sqlalchemy import (
     CHAR,
     BigInteger,
     CheckConstraint,
-    Computed,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -23,18 +22,12 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from torg.db import Base, Fact
+from torg.search import search_column
 
-# Spelled as PostgreSQL reports it, or every comparison with the database would see a difference.
-_SEARCH = (
-    "(((setweight(to_tsvector('russian'::regconfig, title), 'A'::\"char\")"
-    " || setweight(to_tsvector('english'::regconfig, title), 'A'::\"char\"))"
-    " || setweight(to_tsvector('russian'::regconfig, description), 'B'::\"char\"))"
-    " || setweight(to_tsvector('english'::regconfig, description), 'B'::\"char\"))"
-)
 _LOT = "auction_auction.id"
 _PERSON = "torg_identity.id"
 
@@ -87,9 +80,7 @@ class Auction(Fact, Base):
     soft_extension_seconds: Mapped[int | None] = mapped_column(Integer)
     soft_max_extensions: Mapped[int | None] = mapped_column(Integer)
     soft_hard_ends_at: Mapped[datetime | None]
-    search: Mapped[Any] = mapped_column(
-        TSVECTOR, Computed(_SEARCH, persisted=True), deferred=True, nullable=False
-    )
+    search: Mapped[Any] = search_column("title", "description", "category")
 
 
 class AuctionState(Base):

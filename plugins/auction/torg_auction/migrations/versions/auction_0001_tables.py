@@ -23,10 +23,9 @@ _TABLES = (
     "auction_state",
     "auction_auction",
 )
+_TEXT = "coalesce(title, '') || ' ' || coalesce(description, '') || ' ' || coalesce(category, '')"
 _SEARCH = " || ".join(
-    f"setweight(to_tsvector('{language}'::regconfig, {column}), '{weight}')"
-    for column, weight in (("title", "A"), ("description", "B"))
-    for language in ("russian", "english")
+    f"to_tsvector('{language}', {_TEXT})" for language in ("english", "russian", "simple")
 )
 
 
@@ -99,7 +98,7 @@ def _create_auction() -> None:
         sa.Column("soft_max_extensions", sa.Integer(), nullable=True),
         _moment("soft_hard_ends_at", nullable=True),
         _created_at(),
-        sa.Column("search", TSVECTOR(), sa.Computed(_SEARCH, persisted=True), nullable=False),
+        sa.Column("search", TSVECTOR(), sa.Computed(_SEARCH, persisted=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=f"pk_{table}"),
         sa.UniqueConstraint("id", "owner_id", name=f"uq_{table}_id_owner_id"),
         _person(table, "owner_id"),

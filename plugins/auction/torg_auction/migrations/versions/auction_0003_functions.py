@@ -121,7 +121,7 @@ BEGIN
         WHEN p_bidder_id = lot.owner_id THEN 'own_auction'
         WHEN lot.closed_at IS NOT NULL OR answer.server_time >= lot.ends_at THEN 'auction_closed'
         WHEN answer.server_time < lot.starts_at THEN 'auction_not_started'
-        WHEN p_currency <> lot.currency THEN 'currency_mismatch'
+        WHEN p_currency <> lot.currency THEN 'wrong_currency'
         WHEN p_expected_price <> lot.current_price_minor THEN 'price_moved'
         WHEN v_offered < answer.minimum_bid_minor THEN 'bid_too_low'
         WHEN p_maximum IS NOT NULL AND p_bidder_id = lot.leader_id

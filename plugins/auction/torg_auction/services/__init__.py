@@ -1,0 +1,1 @@
+"""What can be done with auctions, called alike by routes, jobs, the command line and the demo."""
