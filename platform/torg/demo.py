@@ -123,6 +123,7 @@ class Filled:
 
     Attributes:
         fresh: Plugins filled just now.
+        before: Plugins filled by a former start.
         failures: What went wrong, by plugin; their data is not there.
         seconds: How long it took.
     """
@@ -131,6 +132,7 @@ class Filled:
     tries: tuple[Try, ...]
     functions: tuple[tuple[str, str], ...]
     fresh: tuple[str, ...]
+    before: tuple[str, ...]
     failures: dict[str, str]
     seconds: float
 
@@ -168,6 +170,7 @@ def fill(app: Flask, base_url: str) -> Filled:
         tries=tuple(Try(**each) for _, found in rows for each in found["tries"]),
         functions=tuple((name, each) for name, found in rows for each in found["functions"]),
         fresh=tuple(fresh),
+        before=tuple(sorted(done)),
         failures=failures,
         seconds=time.perf_counter() - started,
     )

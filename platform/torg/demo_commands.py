@@ -31,7 +31,13 @@ DEFAULT_PORT = 8000
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="Port of the API, on this machine only.",
+)
 @click.option(
     "--dir",
     "directory",
@@ -167,7 +173,7 @@ def _prepare(settings: Settings) -> _Prepared:
     applied = migrate.upgrade(app)
     registry = plugins.registry(app)
     with app.app_context():
-        note_pending(app, registry)
+        note_pending(app)
     filled = fill(app, settings.host.base_url)
     active = tuple(plugin.name for plugin in registry.active())
     off = [
@@ -186,7 +192,7 @@ def _block(
     """What a newcomer reads first."""
     base, filled = settings.host.base_url, prepared.filled
     data = f"filled in {filled.seconds:.1f} s (seed {SEED})"
-    if not filled.fresh:
+    if not filled.fresh and filled.before:
         data = "data of a former start (torg demo --reset starts afresh)"
     mail = f"{base}/dev/mail"
     if not settings.host.mail_url.startswith("file:"):

@@ -51,16 +51,14 @@ header_map = "drop"  # X_Forwarded_For must never pass for X-Forwarded-For
 forwarded_allow_ips = ""  # proxies are believed by the application, by exact count of hops
 secure_scheme_headers: dict[str, str] = {}
 control_socket_disable = True
-server_software = "torg"
+logger_class = "torg.gunicorn_logger.Logger"
+loglevel = _host.log_level
 proc_name = f"torg-{_process}"
 
 
 def on_starting(server: Any) -> None:
-    """Before the first worker: one shape of log lines and of refusals."""
+    """Before the first worker: the server's own refusals as problem+json."""
     del server
-    from torg import logs
-
-    logs.configure(_host.log_format, _host.log_level)
     _server_problems.install(_host.base_url)
 
 

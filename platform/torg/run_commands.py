@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from torg import config, deployment, embedded, processes
 from torg.command_errors import CommandError
 from torg.config import Settings
-from torg.supervisor import Supervisor
+from torg.supervisor import Program, Supervisor
 
 
 def _address_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -201,7 +201,7 @@ def _refuse_pending(settings: Settings) -> None:
         _say(f"Warning: plugin {name} is off until `torg db upgrade` ({len(revisions)} waiting).")
 
 
-def _become(program: processes.Program) -> None:
+def _become(program: Program) -> None:
     """Replace this process, so that signals and the exit code are the server's own."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -210,7 +210,7 @@ def _become(program: processes.Program) -> None:
 
 def _supervise(
     settings: Settings,
-    programs: list[processes.Program],
+    programs: list[Program],
     servers: embedded.Servers | None = None,
 ) -> None:
     terminal = sys.stdout.isatty()

@@ -1,0 +1,240 @@
+"""Promises of the command line: exit codes, streams, messages that say what, where, why and next.
+
+Commands run as children, as a person runs them, in an empty folder and with an empty environment.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+import torg
+from torg import cli
+from torg.command_errors import CommandError
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+SECRET = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run `torg …` in an empty folder; keyword arguments are environment variables."""
+
+    def start(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("TORG_")}
+        return subprocess.run(
+            [sys.executable, "-m", "torg.cli", *words],
+            cwd=tmp_path,
+            env={**clean, "TORG_SECRET_KEY": SECRET, **environ},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return start
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> str:
+    """A folder for PYTHONPATH with an installed plugin that brings a command group."""
+    package = tmp_path / "site" / "torg_stall"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "plugin.toml").write_text('name = "stall"\ntitle = "A stall"\n')
+    (package / "plugin.py").write_text(
+        "import click\nfrom flask import current_app\nfrom torg import hookimpl\n"
+        "@click.group('market')\ndef group():\n    'Commands of the stall.'\n"
+        "@group.command()\ndef where():\n    'Say where it runs.'\n"
+        "    click.echo(current_app.name)\n"
+        "@hookimpl\ndef torg_cli():\n    return group\n"
+    )
+    facts = tmp_path / "site" / "torg_stall-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: torg-stall\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text("[torg.plugins]\nstall = torg_stall\n")
+    return str(tmp_path / "site")
+
+
+def test_the_overview_names_every_command(run: Run) -> None:
+    result = run("--help")
+    assert result.returncode == 0
+    assert all(f"\n  {name} " in result.stdout for name in cli.COMMANDS)
+    assert result.stderr == ""
+
+
+def test_every_listed_command_exists_and_every_module_of_commands_is_listed() -> None:
+    for name, (place, _) in cli.COMMANDS.items():
+        module, _, attribute = place.partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command), name
+        assert command.name == name
+    listed = {place.partition(":")[0] for place, _ in cli.COMMANDS.values()}
+    there = {
+        f"torg.{each.name}"
+        for each in pkgutil.iter_modules(torg.__path__)
+        if each.name.endswith("_commands")
+    }
+    assert there == listed
+
+
+def test_every_command_and_option_says_what_it_does() -> None:
+    def walk(command: click.Command, path: str) -> Iterator[str]:
+        if not command.help:
+            yield path
+        for parameter in command.params:
+            if isinstance(parameter, click.Option) and not parameter.help:
+                yield f"{path} {parameter.opts[-1]}"
+        if isinstance(command, click.Group):
+            for name, each in command.commands.items():
+                yield from walk(each, f"{path} {name}")
+
+    places = [place.partition(":") for place, _ in cli.COMMANDS.values()]
+    commands = [getattr(importlib.import_module(module), name) for module, _, name in places]
+    assert [text for each in commands for text in walk(each, str(each.name))] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["dmo"], "Did you mean 'demo'?"),
+        (["run", "wbe"], "Did you mean 'web'?"),
+        (["openapi", "--postma"], "Did you mean '--postman'?"),
+        (["demo", "--port", "70000"], "70000 is not in the range"),
+    ],
+)
+def test_wrong_use_ends_with_2_and_names_what_was_meant(
+    run: Run, words: list[str], hint: str
+) -> None:
+    result = run(*words)
+    assert result.returncode == 2
+    assert hint.replace("'", "") in result.stderr.replace("'", "")
+    assert result.stdout == ""
+
+
+def test_a_command_without_a_database_says_what_to_do(run: Run) -> None:
+    result = run("run", "web")
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: no database\n  Where:")
+    assert "torg demo" in result.stderr
+    assert "TORG_DATABASE_URL=postgresql://" in result.stderr
+
+
+def test_an_unreachable_database_is_named_without_its_password(run: Run) -> None:
+    url = "postgresql://torg:hidden-word@127.0.0.1:9/torg"
+    result = run("doctor", TORG_DATABASE_URL=url)
+    assert result.returncode == 1
+    assert "127.0.0.1" in result.stdout
+    assert "Next:" in result.stdout
+    assert "hidden-word" not in result.stdout + result.stderr
+
+
+def test_errors_are_json_when_json_was_asked_for(run: Run) -> None:
+    result = run("jobs", "list", "--json")
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["error"] == "no database"
+    assert "next" in json.loads(result.stdout)
+    assert result.stderr == ""
+
+
+def test_wrong_settings_are_listed_all_at_once(run: Run) -> None:
+    result = run("run", "web", TORG_WEB_THREDS="4", TORG_WEB_WORKERS="many")
+    assert result.returncode == 1
+    assert "did you mean TORG_WEB_THREADS?" in result.stderr
+    assert "TORG_WEB_WORKERS" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_taken_port_names_a_free_one_to_try(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        result = run("demo", "--port", str(port))
+    assert result.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in result.stderr
+    assert "torg demo --port" in result.stderr
+
+
+def test_an_error_nobody_foresaw_shows_its_trace_only_when_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(**_: object) -> None:
+        raise ZeroDivisionError("of a new kind")
+
+    monkeypatch.setattr(cli.torg, "main", broken)
+    for words, shown in ([], False), (["--trace"], True):
+        with pytest.raises(SystemExit) as end:
+            cli.main(words)
+        talk = capsys.readouterr().err
+        assert end.value.code == 1
+        assert "ZeroDivisionError: of a new kind" in talk
+        assert ("Traceback" in talk) is shown
+
+
+def test_a_reader_who_has_seen_enough_is_no_error(run: Run, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m torg.cli config reference | head -n 1"
+    result = subprocess.run(
+        ["/bin/bash", "-o", "pipefail", "-c", command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Error" not in result.stderr
+    assert "Exception" not in result.stderr
+
+
+def test_a_plugins_group_stands_under_its_own_name(run: Run, stranger: str) -> None:
+    result = run("--help", PYTHONPATH=stranger, TORG_PLUGINS="stall")
+    assert "Commands of plugins:" in result.stdout
+    assert "market" in result.stdout
+    assert "Commands of the stall." in result.stdout
+    assert "market" not in run("--help", PYTHONPATH=stranger).stdout
+
+
+def test_a_plugins_command_runs_inside_the_application(
+    run: Run, stranger: str, make_app: Callable[..., object]
+) -> None:
+    app = make_app([])
+    url = app.extensions["torg.config"].host.database_url  # type: ignore[attr-defined]
+    result = run(
+        "market", "where", PYTHONPATH=stranger, TORG_PLUGINS="stall", TORG_DATABASE_URL=url
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "torg\n"
+
+
+def test_help_of_a_plugins_command_needs_no_database(run: Run, stranger: str) -> None:
+    result = run("market", "where", "--help", PYTHONPATH=stranger, TORG_PLUGINS="stall")
+    assert result.returncode == 0, result.stderr
+    assert "Say where it runs." in result.stdout
+
+
+def test_a_broken_plugin_does_not_take_the_hosts_commands_with_it(run: Run, stranger: str) -> None:
+    Path(stranger, "torg_stall", "plugin.py").write_text("raise RuntimeError('broken')\n")
+    result = run("--help", PYTHONPATH=stranger, TORG_PLUGINS="stall")
+    assert result.returncode == 0
+    assert "commands of plugin stall are missing: broken" in result.stderr
+    assert "\n  demo " in result.stdout
+
+
+def test_a_message_has_what_where_why_and_next_in_this_order() -> None:
+    error = CommandError("it broke", where="there", why="thus", next_steps=("this", "or that"))
+    assert str(error).splitlines() == [
+        "it broke",
+        "  Where:  there",
+        "  Why:    thus",
+        "  Next:   this",
+        "          or that",
+    ]
