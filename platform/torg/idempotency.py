@@ -113,7 +113,7 @@ def once(
     keyed = request.environ[_ASKED] = _keyed(request, key, operation)
     kept = _look(keyed)
     if kept is not None:
-        if kept["request_hash"] != keyed.request_hash:
+        if bytes(kept["request_hash"]) != keyed.request_hash:
             raise IdempotencyKeyReusedError
         return _replay(kept)
     response = perform()

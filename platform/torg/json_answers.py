@@ -30,7 +30,7 @@ def encode(value: Any, *, indented: bool = False) -> bytes:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Money):
-        return {"amount": value.amount, "currency": value.currency}
+        return {"amount": value.format(), "currency": value.currency}
     if isinstance(value, datetime):
         return clock.format_moment(value)
     if isinstance(value, Decimal):
