@@ -26,7 +26,8 @@ _PAGE_POLICY = (
 # The styles of a mail stand in its own markup; beyond those it may do nothing at all.
 _FRAME_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 _WIDTHS = ("desktop", "phone")
 

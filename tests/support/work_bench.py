@@ -170,16 +170,16 @@ class Bench:
 
 def make_database(environment: Any, name: str) -> str:
     """A migrated database with the table of traces; returns its address."""
-    url: str = environment.create(name, environment.template(["work"], _migrate))
+    url: str = environment.create(name, environment.template(["work"], migrate))
     return url
 
 
-def _migrate(url: str) -> None:
-    from torg import migrate
+def migrate(url: str) -> None:
+    from torg import migrate as migrations
     from torg.migration_streams import host_stream
 
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
-    migrate.upgrade_engine(engine, [host_stream()])
+    migrations.upgrade_engine(engine, [host_stream()])
     with engine.begin() as connection:
         connection.exec_driver_sql(work_plugin.TABLE)
     engine.dispose()
