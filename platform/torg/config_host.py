@@ -164,6 +164,12 @@ class HostSettings(Section):
         ge=1024,
         le=1024 * 1024 * 1024,
     )
+    rate_limits: dict[str, str] = _described(
+        "Rates in place of those in the code, by the name that the header RateLimit shows; `*` "
+        "stands for all that are not named, `off` for no limit.",
+        {},
+        allowed='a table such as {auth_sign_in = "20 per minute"}; as a variable: JSON',
+    )
     docs_enabled: bool = _described("Serve the API documents and their pages.", True)
     metrics_enabled: bool = _described("Collect and serve Prometheus metrics at /metrics.", True)
     metrics_token: SecretStr = _described(
@@ -329,6 +335,20 @@ class HostSettings(Section):
             whole = f"{parts.scheme}://{parts.netloc}"
             if origin != "*" and (parts.scheme not in ("http", "https") or origin != whole):
                 raise ValueError(f"{origin!r} is not an origin: scheme, host and port alone")
+        return value
+
+    @field_validator("rate_limits")
+    @classmethod
+    def _rate_limits(cls, value: dict[str, str]) -> dict[str, str]:
+        from limits import parse
+
+        for name, rate in value.items():
+            if rate.strip().lower() == "off":
+                continue
+            try:
+                parse(rate)
+            except ValueError:
+                raise ValueError(f"{name}: {rate!r} is no rate such as '20 per minute'") from None
         return value
 
 

@@ -45,8 +45,7 @@ class _Counters:
 
     def __init__(self, app: flask.Flask) -> None:
         settings = app.extensions.get(CONFIG)
-        host = settings.host if settings is not None else None
-        self.rates: dict[str, str] = dict(getattr(host, "rate_limits", None) or {})
+        self.rates: dict[str, str] = settings.host.rate_limits if settings is not None else {}
         self._app = app
         self._lock = threading.Lock()
         self._shared: RedisStorage | None = None
