@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from torg.db import Base, Fact, Record
+from torg.search import search_column
 from torg_auth.domain.codes import Purpose
 
 
@@ -28,6 +29,7 @@ class User(Base):
         Index("uq_auth_user_username", text("lower(username)"), unique=True),
         Index("uq_auth_user_email", text("lower(email)"), unique=True),
         Index("ix_auth_user_created_at", "created_at", "id"),
+        Index("ix_auth_user_search", "search", postgresql_using="gin"),
         CheckConstraint("email IS NULL OR claimed_email IS NULL", name="one_email"),
         CheckConstraint("email_verified_at IS NULL OR email IS NOT NULL", name="verified_email"),
         CheckConstraint("verification_level BETWEEN 0 AND 3", name="verification_level"),
@@ -49,6 +51,7 @@ class User(Base):
     time_zone: Mapped[str | None] = mapped_column(String(64))
     verification_level: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     wants_announcements: Mapped[bool] = mapped_column(server_default=text("true"))
+    search: Mapped[str] = search_column("username", "display_name", "email", "claimed_email")
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     updated_at: Mapped[datetime] = mapped_column(
         server_default=func.clock_timestamp(), onupdate=func.clock_timestamp()

@@ -4,6 +4,7 @@ All come from the host's `secret_key`; those from its `secret_key_fallbacks` are
 a key is rotated by moving the old one there.
 """
 
+import hashlib
 from typing import Any
 
 from flask import current_app
@@ -40,4 +41,6 @@ def unsigned(use: str, text: str, max_age_seconds: int) -> list[Any] | None:
 def _serializer(use: str) -> URLSafeTimedSerializer:
     # The library signs with the last key of the list and accepts them all.
     accepted = [key.secret for key in reversed(keys(use).all)]
-    return URLSafeTimedSerializer(accepted, salt=use)
+    return URLSafeTimedSerializer(
+        accepted, salt=use, signer_kwargs={"digest_method": hashlib.sha256}
+    )

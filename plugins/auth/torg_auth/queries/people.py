@@ -1,6 +1,7 @@
 """Finding people and how to reach them."""
 
 from collections.abc import Collection
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -26,7 +27,7 @@ _CONTACT = (
 
 def contacts(ids: Collection[int]) -> dict[int, Contact]:
     """Contacts by id, of active people who have an address of their own."""
-    rows = session.execute(
+    rows: Any = session.execute(
         select(*_CONTACT)
         .join(IdentityRow, IdentityRow.id == User.id)
         .where(User.id.in_(ids), User.email.is_not(None), IdentityRow.is_active)
@@ -36,12 +37,13 @@ def contacts(ids: Collection[int]) -> dict[int, Contact]:
 
 def contact_page(after_id: int, limit: int) -> list[Contact]:
     """Active, confirmed people by id who want announcements."""
-    rows = session.execute(
+    rows: Any = session.execute(
         select(*_CONTACT)
         .join(IdentityRow, IdentityRow.id == User.id)
         .where(
             User.id > after_id,
             User.email_verified_at.is_not(None),
+            User.wants_announcements,
             IdentityRow.is_active,
         )
         .order_by(User.id)

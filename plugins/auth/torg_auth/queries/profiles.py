@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, Select, String, func, select
+from sqlalchemy import ARRAY, String, func, select
 
 from torg.db import session
 from torg.identity import IdentityRow
 from torg_auth.models import Role, RolePermission, User, UserRole
+
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,12 @@ _EMAIL = func.coalesce(User.email, User.claimed_email)
 
 def profile(user_id: int) -> Profile | None:
     """The account as its owner sees it, or None."""
-    row = session.execute(
+    rows = session.execute(
         select(
             User.id,
             User.username,
-            _EMAIL,
-            User.email_verified_at.is_not(None),
+            _EMAIL.label("email"),
+            User.email_verified_at.is_not(None).label("email_verified"),
             User.display_name,
             User.about,
             User.country,
@@ -58,12 +60,12 @@ def profile(user_id: int) -> Profile | None:
             User.time_zone,
             User.verification_level,
             User.wants_announcements,
-            _ROLES,
+            _ROLES.label("roles"),
             User.created_at,
             User.updated_at,
         ).where(User.id == user_id)
-    ).one_or_none()
-    return None if row is None else Profile(*row)
+    )
+    return _one(Profile, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class PublicProfile:
 
 def public_profile(username: str) -> PublicProfile | None:
     """An active account by its name, ignoring case, or None."""
-    row = session.execute(
+    rows = session.execute(
         select(
             User.id,
             User.username,
@@ -91,8 +93,8 @@ def public_profile(username: str) -> PublicProfile | None:
         )
         .join(IdentityRow, IdentityRow.id == User.id)
         .where(func.lower(User.username) == username.lower(), IdentityRow.is_active)
-    ).one_or_none()
-    return None if row is None else PublicProfile(*row)
+    )
+    return _one(PublicProfile, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class Account:
     updated_at: datetime
 
 
-def accounts() -> Select[Any]:
+def accounts() -> Any:
     """The columns of `Account`, for lists and for one."""
     return select(
         User.id,
@@ -133,8 +135,7 @@ def accounts() -> Select[Any]:
 
 def account(user_id: int) -> Account | None:
     """An account as staff sees it, or None."""
-    row = session.execute(accounts().where(User.id == user_id)).one_or_none()
-    return None if row is None else Account(*row)
+    return _one(Account, session.execute(accounts().where(User.id == user_id)))
 
 
 def is_active(user_id: int) -> bool:
@@ -173,3 +174,8 @@ def roles() -> list[RoleEntry]:
         select(Role.id, Role.name, carried, users).where(Role.is_active).order_by(Role.name)
     )
     return [RoleEntry(*row) for row in rows]
+
+
+def _one(kind: type[Entry], rows: Any) -> Entry | None:
+    row = rows.one_or_none()
+    return None if row is None else kind(*row)

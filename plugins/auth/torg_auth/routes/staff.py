@@ -3,12 +3,23 @@
 from typing import Any
 
 from torg import etag, identity
+from torg.listing import Page
 from torg_auth.errors import OwnAccessError, RoleUnknownError, UserNotFoundError
+from torg_auth.queries import lists
 from torg_auth.queries import profiles as queries
 from torg_auth.routes.blueprint import blueprint
-from torg_auth.schemas import Account, AccountChange, Roles
+from torg_auth.schemas import Account, AccountChange, Roles, SecurityEvent
 from torg_auth.services import administration
 from torg_auth.services.callers import present_caller
+
+
+@blueprint.route("/admin/users", methods=["GET"])
+@blueprint.requires("auth.user.read")
+@blueprint.arguments(lists.Accounts.arguments(), location="query")
+@blueprint.response(200, lists.Accounts.envelope(Account))
+def list_accounts(arguments: dict[str, Any]) -> Page:
+    """List accounts; search looks at names and addresses."""
+    return lists.Accounts.page(queries.accounts(), arguments)
 
 
 @blueprint.route("/admin/users/<int:user_id>", methods=["GET"])
@@ -43,3 +54,12 @@ def change_account(arguments: dict[str, Any], user_id: int) -> queries.Account:
 def list_roles() -> dict[str, Any]:
     """List the roles with the permissions that they carry."""
     return {"items": queries.roles(), "next_cursor": None}
+
+
+@blueprint.route("/admin/security-events", methods=["GET"])
+@blueprint.requires("auth.security_event.read")
+@blueprint.arguments(lists.SecurityEvents.arguments(), location="query")
+@blueprint.response(200, lists.SecurityEvents.envelope(SecurityEvent))
+def list_security_events(arguments: dict[str, Any]) -> Page:
+    """List what happened to accounts, newest first. The record cannot be changed by anybody."""
+    return lists.SecurityEvents.page(lists.security_events(), arguments)

@@ -98,30 +98,31 @@ def add_user(new: NewAccount, password_hash: str, *, verified: bool = False) -> 
         "locale": new.locale,
     }
     try:
-        added = _insert(values | {"email": new.email} | (_VERIFIED if verified else {}))
-        if added is None and verified:
-            raise EmailTakenError(email=new.email)
-        if added is None:
-            added = _insert(values | {"claimed_email": new.email})
+        created_at = _insert(values, new.email, verified=verified)
     except IntegrityError as error:
         if _constraint(error) == _USERNAME_TAKEN:
             raise UsernameTakenError(username=new.username) from error
         raise
-    return Registered(user_id, new.username, new.email, added, verified)
+    return Registered(user_id, new.username, new.email, created_at, verified)
 
 
-_VERIFIED = {"email_verified_at": func.clock_timestamp(), "verification_level": 1}
-
-
-def _insert(values: dict[str, Any]) -> datetime | None:
-    """Insert, unless the address belongs to somebody; when it was created, or None."""
-    created_at: datetime | None = session.execute(
+def _insert(values: dict[str, Any], email: str, *, verified: bool) -> datetime:
+    confirmation = (
+        {"email_verified_at": func.clock_timestamp(), "verification_level": 1} if verified else {}
+    )
+    created_at: datetime | None = session.scalar(
         insert(User)
-        .values(values)
+        .values(**values, email=email, **confirmation)
         .on_conflict_do_nothing(index_elements=[text("lower(email)")])
         .returning(User.created_at)
-    ).scalar()
-    return created_at
+    )
+    if created_at is not None:
+        return created_at
+    if verified:
+        raise EmailTakenError(email=email)
+    claim = insert(User).values(**values, claimed_email=email).returning(User.created_at)
+    claimed_at: datetime = session.scalars(claim).one()
+    return claimed_at
 
 
 def _constraint(error: IntegrityError) -> str | None:
@@ -176,15 +177,16 @@ def confirm_by_link(token: str, caller: Caller) -> TorgError | None:
 
 
 def _confirm(user_id: int, caller: Caller) -> None:
-    changed = session.execute(
+    confirmed = session.scalar(
         update(User)
         .where(User.id == user_id, User.email_verified_at.is_(None))
         .values(
             email_verified_at=func.clock_timestamp(),
             verification_level=func.greatest(User.verification_level, 1),
         )
-    ).rowcount
-    if changed:
+        .returning(User.id)
+    )
+    if confirmed is not None:
         bump_access(user_id)
         record(SecurityEventKind.EMAIL_CONFIRMED, caller, user_id=user_id)
 

@@ -9,14 +9,14 @@ from torg.db import session
 _SESSIONS = text(
     "DELETE FROM auth_session WHERE id IN (SELECT id FROM auth_session"
     " WHERE greatest(last_used_at, coalesce(revoked_at, expires_at))"
-    "  < clock_timestamp() - interval '180 days' ORDER BY id LIMIT 5000)"
+    "  < clock_timestamp() - interval '180 days' ORDER BY id LIMIT 5000) RETURNING id"
 )
 _CODES = text(
     "DELETE FROM auth_one_time_code WHERE id IN (SELECT id FROM auth_one_time_code"
-    " WHERE expires_at < clock_timestamp() - interval '7 days' ORDER BY id LIMIT 5000)"
+    " WHERE expires_at < clock_timestamp() - interval '7 days' ORDER BY id LIMIT 5000) RETURNING id"
 )
 
 
 def forget_old() -> int:
     """Delete a bounded number of each and return how many rows went."""
-    return sum(session.execute(statement).rowcount for statement in (_SESSIONS, _CODES))
+    return sum(len(session.execute(statement).all()) for statement in (_SESSIONS, _CODES))

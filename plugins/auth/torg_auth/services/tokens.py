@@ -47,6 +47,7 @@ def init(app: flask.Flask) -> None:
         JWT_DECODE_AUDIENCE=chosen.audience,
         JWT_ENCODE_NBF=False,
         JWT_TOKEN_LOCATION=["headers"],
+        JWT_COOKIE_CSRF_PROTECT=False,
     )
     manager = JWTManager(app)
     manager.encode_key_loader(lambda _identity: keys(ACCESS).newest.secret)
@@ -56,12 +57,13 @@ def init(app: flask.Flask) -> None:
 def write_access(user_id: int, session_id: int) -> str:
     """An access token for a session."""
     chosen = plugin_settings("auth", AuthSettings)
-    return create_access_token(
+    token: str = create_access_token(
         identity=str(user_id),
         additional_claims={"sid": str(session_id), "typ": ACCESS},
         additional_headers={"kid": keys(ACCESS).newest.id},
         expires_delta=timedelta(minutes=chosen.access_minutes),
     )
+    return token
 
 
 def read_access(token: str) -> Access:

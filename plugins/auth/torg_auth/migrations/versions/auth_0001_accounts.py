@@ -8,6 +8,13 @@ revision = "auth_0001"
 down_revision = None
 needs = {"host": "host_0001"}
 
+_TEXTS = " || ' ' || ".join(
+    f"coalesce({column}, '')" for column in ("username", "display_name", "email", "claimed_email")
+)
+_SEARCH = " || ".join(
+    f"to_tsvector('{words}', {_TEXTS})" for words in ("english", "russian", "simple")
+)
+
 
 def upgrade() -> None:
     """Apply the step."""
@@ -68,6 +75,7 @@ def _create_users() -> None:
         sa.Column(
             "wants_announcements", sa.Boolean(), server_default=sa.text("true"), nullable=False
         ),
+        sa.Column("search", postgresql.TSVECTOR(), sa.Computed(_SEARCH, persisted=True)),
         _moment("created_at", filled=True),
         _moment("updated_at", filled=True),
         sa.CheckConstraint("email IS NULL OR claimed_email IS NULL", name="ck_auth_user_one_email"),
@@ -83,6 +91,7 @@ def _create_users() -> None:
     )
     op.create_index("uq_auth_user_username", "auth_user", [sa.text("lower(username)")], unique=True)
     op.create_index("uq_auth_user_email", "auth_user", [sa.text("lower(email)")], unique=True)
+    op.create_index("ix_auth_user_search", "auth_user", ["search"], postgresql_using="gin")
     op.create_index("ix_auth_user_created_at", "auth_user", ["created_at", "id"])
 
 
