@@ -115,6 +115,7 @@ def init(app: flask.Flask) -> None:
     with app.app_context():
         for engine in db.engines.values():
             _count_statements(engine)
+            _switch_autocommit_locally(engine)
 
 
 def statistics() -> Statistics:
@@ -265,6 +266,24 @@ def in_transaction(function: Callable[[], Result], app: flask.Flask | None = Non
             return function()
 
     return retrying(attempt)
+
+
+def _switch_autocommit_locally(engine: Engine) -> None:
+    """Let the switch to autocommit and back cost no round trip.
+
+    SQLAlchemy asks psycopg2 for an isolation level, and psycopg2 sends a statement to set it each
+    time; the attribute alone is a matter of the client.
+    """
+    dialect: Any = engine.dialect
+    plain = dialect.set_isolation_level
+
+    def set_isolation_level(connection: Any, level: str) -> None:
+        if level in ("AUTOCOMMIT", dialect.default_isolation_level):
+            connection.autocommit = level == "AUTOCOMMIT"
+        else:
+            plain(connection, level)
+
+    dialect.set_isolation_level = set_isolation_level
 
 
 def _count_statements(engine: Engine) -> None:
