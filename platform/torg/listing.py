@@ -6,14 +6,15 @@ Owns the query parameters of a list, the page and its envelope. The predicates a
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, NotRequired, TypedDict
 
 import orjson
-from sqlalchemy import ColumnElement, Select, Table, func, select
+from sqlalchemy import ColumnElement, Function, Select, String, Table, func, select, type_coerce
 
 from torg import cursor, db
 from torg.filters import Filter
-from torg.keyset import Step, after, order_by
+from torg.keyset import LIMIT, OrderedStatements, Step, after, parameters_after
 from torg.schemas import (
     Boolean,
     HostField,
@@ -29,7 +30,6 @@ from torg.search import MAX_SEARCH_LENGTH, search_predicate
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 50
-_POSITION = "torg_position_"
 _RESERVED = frozenset({"limit", "cursor", "sort", "search", "embed", "include_total"})
 
 
@@ -45,13 +45,25 @@ class Page(TypedDict):
     total: NotRequired[int]
 
 
+@dataclass(frozen=True, slots=True)
+class NeverNull:
+    """Says of a sort column that it holds no NULL in the listed rows, which makes pages cheaper.
+
+    The list knows it by itself of its own table's columns. For others the author has to be sure:
+    if it is wrong, the rows with NULL are lost from the second page on.
+    """
+
+    column: Any
+
+
 class Listing:
     """A list of one resource, declared by class attributes; it is never instantiated.
 
     Attributes:
         key: the id column: unique, never NULL, last in every order.
         sorts: columns that clients may sort by, by parameter word. They have to be bounded in
-            length; expressions need a type. `id` is always there.
+            length; expressions need a type. Wrap what is no column of the key's table in
+            `NeverNull` when it is never NULL. `id` is always there.
         default_sort: such as "-created_at,name".
         filters: what clients may filter by, by parameter.
         search: a `tsvector` column (`torg.search.search_column`), or None.
@@ -68,6 +80,7 @@ class Listing:
     _steps: ClassVar[dict[str, Step]]
     _default: ClassVar[tuple[str, ...]]
     _arguments: ClassVar[type[QuerySchema]]
+    _ordered: ClassVar[OrderedStatements]
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Check the declaration when the module is loaded, not when a client comes."""
@@ -81,6 +94,7 @@ class Listing:
         if unknown := {word.removeprefix("-") for word in cls._default} - set(cls._steps):
             raise ValueError(f"{cls.__name__}: cannot sort by {', '.join(sorted(unknown))}")
         cls._arguments = _arguments_schema(cls)
+        cls._ordered = OrderedStatements()
 
     @classmethod
     def arguments(cls) -> type[QuerySchema]:
@@ -129,28 +143,35 @@ class Listing:
             InvalidCursorError: the cursor is not of this list, filter and sort.
         """
         session = db.session if session is None else session
-        steps = cls._order(arguments.get("sort", cls._default))
+        words = arguments.get("sort", cls._default)
+        steps = cls._order(words)
+        kinds = [step.kind for step in steps]
         limit = arguments.get("limit", DEFAULT_LIMIT)
-        scope = cls._scope(arguments, steps)
-        filtered = statement.where(*cls._conditions(arguments))
-        window = filtered
-        if (position := arguments.get("cursor")) is not None:
-            kinds = [step.kind for step in steps]
-            window = filtered.where(after(steps, cursor.decode(position, kinds, scope)))
-        positions = (step.column.label(f"{_POSITION}{place}") for place, step in enumerate(steps))
+        scope = cls._scope(arguments, words)
+        conditions = cls._conditions(arguments)
+        # Clients may ask for endless combinations of words; only the usual ones are remembered.
+        usual = len(words) == 1 or words == cls._default
+        ordered = cls._ordered.get(statement, steps, words if usual else None)
+        window = ordered.statement
         # One more than asked for tells whether there is a next page.
-        rows = session.execute(
-            window.order_by(None)
-            .order_by(*order_by(steps))
-            .add_columns(*positions)
-            .limit(limit + 1)
-        ).all()
-        page = Page(items=_items(rows[:limit], len(steps)), next_cursor=None)
+        parameters = {LIMIT: limit + 1}
+        if (position := arguments.get("cursor")) is not None:
+            values = cursor.decode(position, kinds, scope)
+            if ordered.continued is not None:
+                window, parameters = ordered.continued, parameters | parameters_after(values)
+            else:
+                window = window.where(after(steps, values))
+        if conditions:
+            window = window.where(*conditions)
+        rows = session.execute(window, parameters).all()
+        page = Page(items=_items(rows[:limit], ordered.added), next_cursor=None)
         if len(rows) > limit:
-            last = rows[limit - 1][-len(steps) :]
-            page["next_cursor"] = cursor.encode(last, [step.kind for step in steps], scope)
+            last = rows[limit - 1]
+            values = [last[place] for place in ordered.places]
+            page["next_cursor"] = cursor.encode(values, kinds, scope)
         if arguments.get("include_total"):
-            page["total"] = session.execute(_count(filtered, cls.key)).scalar_one()
+            count = _count(statement.where(*conditions), cls.key)
+            page["total"] = session.execute(count).scalar_one()
         return page
 
     @classmethod
@@ -178,18 +199,21 @@ class Listing:
         return conditions
 
     @classmethod
-    def _scope(cls, arguments: Mapping[str, Any], steps: Sequence[Step]) -> bytes:
+    def _scope(cls, arguments: Mapping[str, Any], words: Sequence[str]) -> bytes:
         """What a cursor is bound to."""
         chosen = {name: arguments.get(name) for name in (*cls.filters, "search")}
-        sort = arguments.get("sort", cls._default)
-        named = [cls.__module__, cls.__qualname__, len(steps), sort, chosen]
+        named = [cls.__module__, cls.__qualname__, words, chosen]
         return hashlib.sha256(
             orjson.dumps(named, default=str, option=orjson.OPT_SORT_KEYS)
         ).digest()
 
 
 def _step(listing: type[Listing], word: str, column: Any) -> Step:
-    element = column.__clause_element__() if hasattr(column, "__clause_element__") else column
+    named = column.column if isinstance(column, NeverNull) else column
+    element = named.__clause_element__() if hasattr(named, "__clause_element__") else named
+    if getattr(element, "name", None) in ("lower", "upper") and isinstance(element, Function):
+        # SQLAlchemy gives functions it does not know no type; these are the usual ones.
+        element = type_coerce(element, String())
     try:
         kind = element.type.python_type
     except NotImplementedError:
@@ -201,7 +225,9 @@ def _step(listing: type[Listing], word: str, column: Any) -> Step:
     table = getattr(element, "table", None)
     own = isinstance(table, Table) and table.is_derived_from(getattr(listing.key, "table", None))
     nullable = not own or bool(getattr(element, "nullable", True))
-    return Step(element, kind, nullable and word != "id")
+    if word == "id" or isinstance(column, NeverNull):
+        nullable = False
+    return Step(element, kind, nullable)
 
 
 def _arguments_schema(listing: type[Listing]) -> type[QuerySchema]:
@@ -246,8 +272,8 @@ def _arguments_schema(listing: type[Listing]) -> type[QuerySchema]:
     return QuerySchema.from_dict(fields, name=name)  # type: ignore[return-value]
 
 
-def _items(rows: Sequence[Any], positions: int) -> list[Any]:
-    if rows and len(rows[0]) == positions + 1 and hasattr(rows[0][0], "_sa_instance_state"):
+def _items(rows: Sequence[Any], added: int) -> list[Any]:
+    if rows and len(rows[0]) == added + 1 and hasattr(rows[0][0], "_sa_instance_state"):
         return [row[0] for row in rows]
     return list(rows)
 

@@ -25,7 +25,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from torg import filters
 from torg.cursor import InvalidCursorError
-from torg.listing import Listing
+from torg.listing import Listing, NeverNull
 from torg.schemas import Enum, Id, Integer, MoneyField, Schema, Text, Timestamp
 from torg.search import search_column
 from torg.testing import Environment
@@ -77,6 +77,7 @@ class Things(Listing):
         "created_at": Thing.created_at,
         "ended_at": Thing.ended_at,
         "owner": Owner.name,
+        "lower": NeverNull(func.lower(Thing.title)),
         "length": func.length(Thing.note, type_=BigInteger),
     }
     default_sort = "-created_at"
@@ -180,7 +181,7 @@ def test_walking_the_pages_shows_every_row_once_in_the_order_of_the_database(
     session.execute(delete(Thing))
     session.add_all([thing(**row) for row in rows])
     session.flush()
-    columns = {**Things.sorts, "id": Thing.id}
+    columns = {**Things.sorts, "lower": func.lower(Thing.title), "id": Thing.id}
     words = sort.split(",")
     order = [
         columns[word.removeprefix("-")].desc() if word[0] == "-" else columns[word].asc()
@@ -190,6 +191,8 @@ def test_walking_the_pages_shows_every_row_once_in_the_order_of_the_database(
     expected = [row.id for row in session.execute(STATEMENT.order_by(*order, last))]
 
     assert walk(session, sort=sort, limit=str(limit)) == expected
+    # A statement of its own for the walk takes the other way through the host.
+    assert walk(session, STATEMENT.where(Thing.id > 0), sort=sort, limit=str(limit)) == expected
 
 
 def test_a_page_costs_one_statement_and_the_total_one_more(
