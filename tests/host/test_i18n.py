@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import flask
 import flask_babel
 import pytest
+from babel.messages.pofile import read_po
 
-from torg import config, i18n
+from torg import config, i18n, translatable
 from torg.config import HostSettings, Settings
 
+HOST = Path(i18n.__file__).parent
 HOST_TEXT = "You receive this mail because you have an account at {site}."
 CATALOGUE = """
 msgid ""
@@ -158,3 +161,40 @@ class TestWords:
 
         with app.app_context():
             assert i18n.gettext("Hello") == "Hello"
+
+
+class TestHostCatalogue:
+    """The host speaks Russian throughout."""
+
+    def test_every_text_of_the_host_is_translated(self):
+        assert translatable.untranslated(HOST) == [], "add the missing ones to translations/ru.po"
+
+    def test_translation_takes_the_same_facts_as_its_text(self):
+        with (HOST / "translations" / "ru.po").open("rb") as stream:
+            messages = [each for each in read_po(stream) if each.id]
+
+        def facts(text):
+            return sorted(re.findall(r"{\w+}", text))
+
+        assert [m.id for m in messages if facts(m.id) != facts(m.string)] == []
+
+    def test_finder_sees_errors_fields_calls_and_templates(self, tmp_path):
+        (tmp_path / "templates").mkdir()
+        (tmp_path / "templates" / "a.html").write_text("<p>{{ _('In a page') }}</p>")
+        (tmp_path / "errors.py").write_text(
+            'class LateError(GoneError):\n    code = "late"\n    title = "Too late"\n'
+            '    detail = "It ended at {ends_at}."\n'
+            'class Schema:\n    error_messages = {"a": Message("x", "Not so")}\n'
+            'class Window:\n    title = "No text for people"\n'
+            'def f():\n    gettext("Said {x}", x=1)\n    ngettext("One bid", "Bids", 2)\n'
+        )
+
+        assert translatable.untranslated(tmp_path) == [
+            "Bids",
+            "In a page",
+            "It ended at {ends_at}.",
+            "Not so",
+            "One bid",
+            "Said {x}",
+            "Too late",
+        ]
