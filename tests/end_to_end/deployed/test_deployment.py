@@ -26,7 +26,7 @@ Site = Any
 
 def test_a_story_from_registration_to_the_winners_mail(site: Site) -> None:
     seller, buyer = site.sign_in("seller"), site.sign_in("buyer")
-    ends_at = datetime.now(UTC) + timedelta(seconds=12)
+    ends_at = datetime.now(UTC) + timedelta(seconds=20)
     auction = {
         "title": "A clock that goes",
         "description": "It was my grandfather's.",
