@@ -12,6 +12,7 @@ import hmac
 import os
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
@@ -170,8 +171,13 @@ def observe_job(job: str, outcome: str, seconds: float) -> None:
 
 
 def count_cache(cache: str, outcome: str) -> None:
-    """Note one read: of which cache, and "hit", "miss" or "away"."""
-    _cache.labels(cache, outcome).inc()
+    """Note one read: whose cache (a plugin's name), and "hit", "miss" or "away"."""
+    _cache_child(cache, outcome).inc()
+
+
+@lru_cache(maxsize=256)
+def _cache_child(cache: str, outcome: str) -> Counter:
+    return _cache.labels(cache, outcome)
 
 
 def count_mail(template: str, outcome: str) -> None:
