@@ -32,6 +32,7 @@ from torg import (
     openapi,
     plugins,
     problems,
+    ready_answers,
     schedules,
     start_page,
     storage,
@@ -63,9 +64,9 @@ def create_app(
     logs.init(app)
     db.init(app)
     migrate.init(app)
-    for part in (contracts, events, identity, i18n, problems, http, limits, cache, storage):
+    for part in (contracts, events, identity, i18n, problems, http, limits, cache):
         part.init(app)
-    for part in (jobs, schedules, mail, metrics, health, openapi):
+    for part in (ready_answers, storage, jobs, schedules, mail, metrics, health, openapi):
         part.init(app)
     registry = plugins.init(app, settings.host.plugins, settings.host.required_plugins, extra=extra)
     with app.app_context():
