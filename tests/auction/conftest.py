@@ -1,41 +1,20 @@
 """Auctions on a real database, with and without the application around them."""
 
 import contextlib
-import importlib.util
 import itertools
-import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg2
 import psycopg2.extras
 import pytest
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
-from sqlalchemy import create_engine
 
-from torg.testing import Environment
+from torg.testing import AppMaker, Environment, People, Person
 
-_numbers = itertools.count(1)
 PEOPLE = 300
-ROOT = Path(__file__).parents[2]
-
-
-def _migrate(url: str) -> None:
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
-    with engine.begin() as connection:
-        context = MigrationContext.configure(connection)
-        with Operations.context(context):
-            for folder in ("migrations", "plugins/auction/torg_auction/migrations"):
-                for path in sorted((ROOT / folder / "versions").glob("*_0*.py")):
-                    spec = importlib.util.spec_from_file_location(path.stem, path)
-                    module = importlib.util.module_from_spec(spec)
-                    spec.loader.exec_module(module)
-                    module.upgrade()
-    engine.dispose()
+_numbers = itertools.count(1)
 
 
 @dataclass
@@ -116,13 +95,15 @@ class Database:
         with self.cursor() as cursor:
             return place(cursor, auction_id, bidder_id, amount, **more)
 
-    def past_bids(self, auction_id: int, bids: list[tuple[int, int]], at: datetime) -> None:
+    def past_bids(
+        self, auction_id: int, bids: list[tuple[int, int]], at: datetime, owner_id: int = 1
+    ) -> None:
         """Write plain leading bids of an auction that is over: (bidder, amount)."""
         ends_at = self.state(auction_id).ends_at
         for seq, (bidder, amount) in enumerate(bids, start=1):
             self.all(
-                "INSERT INTO auction_bid VALUES (%s, %s, 1, %s, %s, true, false, %s, %s)",
-                *(auction_id, seq, bidder, amount, ends_at, at),
+                "INSERT INTO auction_bid VALUES (%s, %s, %s, %s, %s, true, false, %s, %s)",
+                *(auction_id, seq, owner_id, bidder, amount, ends_at, at),
             )
 
 
@@ -145,29 +126,123 @@ def place(
     return cursor.fetchone()
 
 
-@pytest.fixture(scope="session")
-def database_template(torg_environment: Environment) -> str:
-    return torg_environment.template(["auction-sql"], _fill)
-
-
-def _fill(url: str) -> None:
-    _migrate(url)
-    database = Database(url)
-    database.all("INSERT INTO torg_identity SELECT FROM generate_series(1, %s)", PEOPLE)
-    database.close()
+@pytest.fixture(scope="module")
+def make_site(
+    torg_environment: Environment, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., "Site"]]:
+    """Makes applications with auctions, on databases of their own, for a module."""
+    maker = AppMaker(torg_environment, tmp_path_factory.mktemp("auction"))
+    yield lambda **settings: Site(maker(["auction"], **settings))
+    maker.close()
 
 
 @pytest.fixture(scope="module")
-def database(torg_environment: Environment, database_template: str) -> Iterator[Database]:
-    """A migrated database of this module with people 1 to `PEOPLE` and no auctions."""
-    name = f"torg_auction_{os.getpid()}_{next(_numbers)}"
-    database = Database(torg_environment.create(name, database_template))
-    yield database
-    database.close()
-    torg_environment.drop(name)
+def site(make_site) -> "Site":
+    """The application of this module; each test brings its people and auctions."""
+    return make_site()
+
+
+@pytest.fixture(scope="module")
+def make_database(make_site) -> Iterator[Callable[[], Database]]:
+    """Makes migrated databases with people 1 to `PEOPLE` and no auctions."""
+    made = []
+
+    def make() -> Database:
+        made.append(make_site().database)
+        made[-1].all("INSERT INTO torg_identity SELECT FROM generate_series(1, %s)", PEOPLE)
+        return made[-1]
+
+    yield make
+    for database in made:
+        database.close()
+
+
+@pytest.fixture(scope="module")
+def database(make_database) -> Database:
+    """The plain database of this module; each test brings its auctions."""
+    return make_database()
 
 
 @pytest.fixture(scope="session")
 def bidding() -> Callable[..., Any]:
     """The function `place`, for tests that bid on many connections."""
     return place
+
+
+@dataclass
+class Site:
+    """An application with auctions and its people, spoken to over HTTP."""
+
+    app: Any
+    database: Database = field(init=False)
+
+    def __post_init__(self) -> None:
+        url = self.app.config["SQLALCHEMY_DATABASE_URI"]
+        self.database = Database(url.replace("postgresql+psycopg2://", "postgresql://"))
+
+    @property
+    def people(self) -> People:
+        """The people of the test kit."""
+        return self.app.extensions["torg.testing"]
+
+    def person(self, name: str = "person", **facts: Any) -> Person:
+        """Somebody new, whose name begins so."""
+        return self.people.add(f"{name}{next(_numbers)}", **facts)
+
+    def call(
+        self, method: str, path: str = "", person: Person | None = None, **options: Any
+    ) -> Any:
+        """A request below `/api/v1/auctions`."""
+        headers = {**(person.headers if person else {}), **options.pop("headers", {})}
+        return self.app.test_client().open(
+            f"/api/v1/auctions{path}", method=method, headers=headers, **options
+        )
+
+    def get(self, path: str = "", person: Person | None = None, **query: Any) -> Any:
+        """The body of a GET that succeeds."""
+        answer = self.call("GET", path, person, query_string=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json
+
+    def create(self, owner: Person | None = None, **changes: Any) -> Any:
+        """The body of an auction that was just created; None leaves a field out."""
+        body = {**terms(), **changes}
+        body = {name: value for name, value in body.items() if value is not None}
+        answer = self.call("POST", "", owner or self.person("owner"), json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json
+
+    def bid(self, auction_id: int, person: Person, amount: str | None = None, **more: Any) -> Any:
+        """The answer to a bid; `maximum` for a secret one."""
+        headers = more.pop("headers", {})
+        body = {} if amount is None else {"amount": euro(amount)}
+        if "maximum" in more:
+            body["max_amount"] = euro(more.pop("maximum"))
+        body |= more
+        return self.call("POST", f"/{auction_id}/bids", person, json=body, headers=headers)
+
+    def ended(self, owner: Person, bids: list[tuple[Person, int]] = (), **columns: Any) -> int:
+        """An auction that ended a moment ago and that nobody has closed yet."""
+        lot = self.database.auction(owner_id=owner.id, ends_in=-0.5, **columns)
+        placed = self.database.state(lot).starts_at
+        self.database.past_bids(
+            lot, [(person.id, amount) for person, amount in bids], placed, owner_id=owner.id
+        )
+        return lot
+
+
+def euro(amount: str) -> dict[str, str]:
+    """An amount as the API writes it."""
+    return {"amount": amount, "currency": "EUR"}
+
+
+def terms() -> dict[str, Any]:
+    """The body of a plain auction: from 10.00, step 1.00, for an hour."""
+    ends_at = datetime.now(UTC) + timedelta(hours=1)
+    return {
+        "title": "A clock",
+        "description": "It goes.",
+        "starting_price": euro("10.00"),
+        "bid_increment": euro("1.00"),
+        "ends_at": ends_at.isoformat(),
+    }

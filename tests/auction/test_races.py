@@ -85,38 +85,24 @@ def test_two_hundred_bidders_leave_one_sound_log(database, bidding):
     assert accepted == logged
 
 
-def test_without_lock_and_laws_the_same_crowd_breaks_the_auction(
-    torg_environment, database_template, database, bidding
-):
-    name = "torg_auction_unlocked"
-    lawless = type(database)(torg_environment.create(name, database_template))
-    try:
-        lot = lawless.auction()
-        _lift_laws(lawless)
-        with crowd(lawless) as run:
-            run(bid_wildly(bidding, lot, "auction_place_bid_unlocked"))
-        assert problems_of(lawless, lot) != []
-    finally:
-        lawless.close()
-        torg_environment.drop(name)
+def test_without_lock_and_laws_the_same_crowd_breaks_the_auction(make_database, bidding):
+    lawless = make_database()
+    lot = lawless.auction()
+    _lift_laws(lawless)
+    with crowd(lawless) as run:
+        run(bid_wildly(bidding, lot, "auction_place_bid_unlocked"))
+    assert problems_of(lawless, lot) != []
 
 
-def test_without_lock_the_laws_alone_keep_the_log_sound(
-    torg_environment, database_template, database, bidding
-):
-    name = "torg_auction_laws_only"
-    lockless = type(database)(torg_environment.create(name, database_template))
-    try:
-        lot = lockless.auction()
-        _create_unlocked(lockless)
-        with crowd(lockless) as run:
-            shares = run(bid_wildly(bidding, lot, "auction_place_bid_unlocked"))
-        codes = Counter(code for share in shares for _, code, _ in share)
-        assert codes["UniqueViolation"] + codes["CheckViolation"] > 0
-        assert problems_of(lockless, lot) == []
-    finally:
-        lockless.close()
-        torg_environment.drop(name)
+def test_without_lock_the_laws_alone_keep_the_log_sound(make_database, bidding):
+    lockless = make_database()
+    lot = lockless.auction()
+    _create_unlocked(lockless)
+    with crowd(lockless) as run:
+        shares = run(bid_wildly(bidding, lot, "auction_place_bid_unlocked"))
+    codes = Counter(code for share in shares for _, code, _ in share)
+    assert codes["UniqueViolation"] + codes["CheckViolation"] > 0
+    assert problems_of(lockless, lot) == []
 
 
 def _create_unlocked(database, more: Callable[[str], str] = str) -> None:
@@ -191,23 +177,16 @@ def test_a_bid_that_waited_for_the_lock_over_the_end_is_too_late(database, biddi
     assert _wait_over_the_end(database, bidding, "auction_place_bid").code == "auction_closed"
 
 
-def test_with_the_time_of_the_transaction_that_late_bid_would_be_let_in(
-    torg_environment, database_template, database, bidding
-):
-    name = "torg_auction_early_clock"
-    wrong = type(database)(torg_environment.create(name, database_template))
-    try:
-        (source,) = wrong.one(
-            "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'auction_place_bid'"
-        )
-        source = source.replace("auction_place_bid", "auction_place_bid_early").replace(
-            "answer.server_time := clock_timestamp()", "answer.server_time := now()"
-        )
-        wrong.all(source)
-        assert _wait_over_the_end(wrong, bidding, "auction_place_bid_early").code == "accepted"
-    finally:
-        wrong.close()
-        torg_environment.drop(name)
+def test_with_the_time_of_the_transaction_that_late_bid_would_be_let_in(make_database, bidding):
+    wrong = make_database()
+    (source,) = wrong.one(
+        "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'auction_place_bid'"
+    )
+    source = source.replace("auction_place_bid", "auction_place_bid_early").replace(
+        "answer.server_time := clock_timestamp()", "answer.server_time := now()"
+    )
+    wrong.all(source)
+    assert _wait_over_the_end(wrong, bidding, "auction_place_bid_early").code == "accepted"
 
 
 def _wait_over_the_end(database, bidding, function) -> Any:

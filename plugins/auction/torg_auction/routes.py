@@ -115,6 +115,15 @@ def place_bid(arguments: dict[str, Any], auction_id: int) -> Any:
     return bids.place_bid(auction_id, identity.current(), **arguments)
 
 
+@blueprint.route("/<int:auction_id>/bids/<int:seq>", methods=["GET"])
+@blueprint.public
+@blueprint.response(200, schemas.Bid)
+@blueprint.fails(NotFoundError)
+def get_bid(auction_id: int, seq: int) -> Any:
+    """Show one bid."""
+    return views.bid(auction_id, seq)
+
+
 @blueprint.route("/<int:auction_id>/buy-now", methods=["POST"])
 @blueprint.requires(_BID, verified=True)
 @blueprint.idempotent

@@ -6,9 +6,10 @@ The clock is the statement's: a stable function, so that an index can serve the 
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 
 from torg import contracts
+from torg.db import session
 from torg.filters import Filter, above, amount_at_least, amount_at_most, below, equals
 from torg.listing import Listing
 from torg.schemas import Enum, Text, Timestamp
@@ -113,4 +114,16 @@ def bids_of(auction_id: int) -> "Select[*tuple[Any, ...]]":
     )
 
 
+def find_bid(auction_id: int, seq: int) -> Row[Any] | None:
+    """One line of the log, in the columns of `bids_of`; None when there is none."""
+    # A number past the column's type is no bid, and would be an error of the database.
+    if seq > _LAST_SEQ:
+        return None
+    found: Row[Any] | None = session.execute(
+        bids_of(auction_id).where(BidRow.seq == seq)
+    ).one_or_none()
+    return found
+
+
+_LAST_SEQ = 2**31 - 1
 _ALL = joined(*SUMMARY)

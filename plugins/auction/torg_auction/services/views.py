@@ -85,6 +85,18 @@ def log(auction_id: int, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {**found, "items": [_bid(row, names) for row in rows]}
 
 
+def bid(auction_id: int, seq: int) -> dict[str, Any]:
+    """One bid of the log.
+
+    Raises:
+        NotFoundError: there is none of that number.
+    """
+    row = lists.find_bid(auction_id, seq)
+    if row is None:
+        raise NotFoundError
+    return _bid(row, _names([], [row.bidder_id]))
+
+
 def with_standing(identity_id: int) -> Callable[[Row[Any], Mapping[int, str]], dict[str, Any]]:
     """Makes items for somebody who bid: his highest bid, and whether he leads, won or lost."""
 
