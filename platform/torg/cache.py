@@ -22,7 +22,7 @@ from flask import current_app
 from flask_caching.backends.base import BaseCache
 from redis.exceptions import RedisError
 
-from torg import db, redis_client
+from torg import db, metrics, redis_client
 from torg.json_answers import encode
 
 EXTENSION = "torg.cache"
@@ -226,6 +226,7 @@ def remember(
         suffix = versioned(*tags)
         return _kept_or_filled(f"{key}:{suffix}", fill, seconds)
     except RedisError:
+        metrics.count_cache(_owner(key), "away")
         return _plain(encode(fill()))
 
 
@@ -233,17 +234,10 @@ def _kept_or_filled(key: str, fill: Callable[[], Any], seconds: int) -> Any:
     client = redis_client.client()
     name = _PREFIX + key
     raw = client.get(name)
+    if raw is None:
+        raw = _wait_or_begin(client, name)
     if raw is not None:
         return _plain(raw)
-    mark = secrets.token_hex(8)
-    until = time.monotonic() + _WAIT_SECONDS
-    while not client.set(f"{name}:filling", mark, nx=True, ex=_FILLING_SECONDS):
-        if time.monotonic() > until:
-            break
-        time.sleep(_WAIT_STEP_SECONDS)
-        raw = client.get(name)
-        if raw is not None:
-            return _plain(raw)
     raw = encode(fill())
     try:
         client.set(name, raw, ex=seconds)
@@ -251,6 +245,24 @@ def _kept_or_filled(key: str, fill: Callable[[], Any], seconds: int) -> Any:
     except RedisError:
         _log.debug("cache_not_kept", key=key)
     return _plain(raw)
+
+
+def _wait_or_begin(client: redis_client.GuardedRedis, name: str) -> Any | None:
+    """The value that another one fills meanwhile, or None when it is ours to fill."""
+    until = time.monotonic() + _WAIT_SECONDS
+    while True:
+        begun = client.set(f"{name}:filling", b"1", nx=True, ex=_FILLING_SECONDS)
+        # Asked after the mark: who filled it may have ended between our look and our mark.
+        raw = client.get(name)
+        if begun and raw is not None:
+            client.delete(f"{name}:filling")
+        if raw is not None or begun or time.monotonic() > until:
+            return raw
+        time.sleep(_WAIT_STEP_SECONDS)
+
+
+def _owner(key: str) -> str:
+    return key.partition(":")[0]
 
 
 def _plain(raw: Any) -> Any:

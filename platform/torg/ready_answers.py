@@ -8,8 +8,10 @@ declared on their blueprint; rate limits do not count what is answered here.
 """
 
 import os
+import re
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +19,6 @@ from typing import Any
 
 import flask
 from flask import request
-from redis.connection import AbstractConnection
 from redis.exceptions import RedisError
 from werkzeug.datastructures import Headers, LanguageAccept
 from werkzeug.http import parse_accept_header
@@ -45,6 +46,7 @@ _OF_ONE_REQUEST = frozenset(
         "set-cookie",
     }
 )
+_RUN = re.compile(rb"run_id:(\w+)")
 _VALID_FOR = "torg.valid_for"
 _VARY = "Accept-Language, Authorization, X-Api-Key"
 
@@ -81,12 +83,14 @@ class Filling:
 
 
 class _Versions:
-    """Reads versions by the shortest way: a connection for each thread and a ready command."""
+    """Reads versions by the shortest way: idle connections of its own and a command ready to go."""
 
-    def __init__(self, app: flask.Flask, on_connect: Callable[[], object]) -> None:
+    def __init__(self, app: flask.Flask, on_new_server: Callable[[], object]) -> None:
         self._app = app
-        self._on_connect = on_connect
-        self._local = threading.local()
+        self._on_new_server = on_new_server
+        self._server: bytes | None = None
+        self._idle: deque[Any] = deque()
+        self._process = os.getpid()
 
     def read(self, command: list[bytes]) -> list[bytes] | None:
         """The versions, or None when Redis is away."""
@@ -94,25 +98,34 @@ class _Versions:
         if client.breaker.is_open:
             return None
         try:
-            connection = self._connection(client)
+            connection = self._take(client)
             connection.send_packed_command(command, check_health=False)
             found: list[bytes] = connection.read_response(disable_decoding=True)
         except (RedisError, OSError) as error:
-            # A late answer to this question must never be read as the answer to the next one.
-            self._local.connection = None
+            # The connection is dropped: a late answer to this question must never be read as the
+            # answer to the next one.
             client.breaker.failed(error)
             return None
+        self._idle.append(connection)
         return found
 
-    def _connection(self, client: redis_client.GuardedRedis) -> Any:
-        connection: AbstractConnection | None = getattr(self._local, "connection", None)
-        if connection is None or self._local.pid != os.getpid():
-            pool = client.connection_pool
-            connection = pool.connection_class(**pool.connection_kwargs)
-            # A new connection may be to a server that has forgotten changes.
-            self._on_connect()
-            connection.connect()
-            self._local.connection, self._local.pid = connection, os.getpid()
+    def _take(self, client: redis_client.GuardedRedis) -> Any:
+        if self._process != os.getpid():
+            # Connections of the parent are the parent's.
+            self._process, self._idle = os.getpid(), deque()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            pass
+        pool: Any = client.connection_pool
+        connection = pool.connection_class(**pool.connection_kwargs)
+        connection.connect()
+        connection.send_command("INFO", "server")
+        found = _RUN.search(connection.read_response(disable_decoding=True))
+        if found is None or found[1] != self._server:
+            # Another server, or the same one started anew, may have forgotten changes.
+            self._server = found[1] if found is not None else None
+            self._on_new_server()
         return connection
 
 
@@ -182,10 +195,14 @@ class ReadyAnswers:
     def begin(self, key: Key, tags: tuple[str, ...], seconds: float) -> Filling | None:
         """Read the versions before the view reads anything else; None without Redis."""
         started = time.monotonic()
-        try:
-            versions = self._tags.read(tags)
-        except RedisError:
+        versions = None if self._tags.is_behind else self._versions.read(_command(tags))
+        if versions is None:
             return None
+        if None in versions:
+            try:
+                versions = self._tags.read(tags)
+            except RedisError:
+                return None
         self._filling.setdefault(key, threading.Event())
         return Filling(key, tags, versions, seconds, started)
 
