@@ -8,7 +8,7 @@ import importlib.util
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,7 @@ def _read_entry(entry: EntryPoint) -> Manifest:
 def read(path: Path, package: str, version: str, name: str) -> Manifest:
     """Read `plugin.toml` in a package's folder; never raises for what is written in it."""
     file = path / "plugin.toml"
+    raw: dict[str, Any] = {}
     try:
         raw = tomllib.loads(file.read_text("utf-8"))
         return _parse(raw, path, package, version, name)
@@ -109,7 +110,10 @@ def read(path: Path, package: str, version: str, name: str) -> Manifest:
         problem = f"there is no plugin.toml in package {package}; add one"
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValueError) as error:
         problem = f"plugin.toml of {package} is wrong: {error}"
-    return _broken(name, package, version, path, problem)
+    # The addresses of a plugin that cannot run still answer 503 with its name, and not 404.
+    prefix = raw.get("url_prefix")
+    claimed = prefix if isinstance(prefix, str) and _PREFIX.fullmatch(prefix) else None
+    return replace(_broken(name, package, version, path, problem), url_prefix=claimed)
 
 
 def _broken(name: str, package: str, version: str, path: Path, problem: str) -> Manifest:

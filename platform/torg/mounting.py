@@ -20,11 +20,14 @@ from torg import (
     mail,
     migrate,
     openapi,
+    operations,
     plugins,
     schedules,
 )
 from torg.config import Settings, SettingsError
+from torg.http import Application, Blueprint
 from torg.plugins import Plugin, Registry
+from torg.route_rules import check_declarations
 
 _log = structlog.get_logger(__name__)
 
@@ -129,7 +132,27 @@ def _take_health(app: flask.Flask, plugin: Plugin, checks: Any) -> None:
 def _take_blueprints(app: flask.Flask, plugin: Plugin, blueprints: Any) -> None:
     if plugin.manifest.url_prefix is None:
         raise MountError("it has routes, but plugin.toml names no url_prefix")
-    openapi.mount(app, plugin.manifest, list(blueprints))
+    own = list(blueprints)
+    _rehearse(app, plugin, own)
+    openapi.mount(app, plugin.manifest, own)
+
+
+def _rehearse(app: flask.Flask, plugin: Plugin, blueprints: list[Blueprint]) -> None:
+    """Mount everything on a throw-away application first: a real one never gives routes back.
+
+    Raises:
+        StartError: a route declares no access, or clashes with one that is mounted; both are named.
+    """
+    stage = Application("rehearsal")
+    mounted = operations.of(app)
+    prefixes = {owner: prefix for prefix, owner in mounted.prefixes.items()}
+    for owner, blueprint in mounted.blueprints.values():
+        prefix = blueprint.name if owner == operations.HOST else prefixes[owner]
+        operations.mount(stage, blueprint, plugin=owner, prefix=prefix)
+    for blueprint in blueprints:
+        prefix = plugin.manifest.url_prefix or ""
+        operations.mount(stage, blueprint, plugin=plugin.name, prefix=prefix)
+    check_declarations(stage)
 
 
 _PARTS: tuple[tuple[str, Callable[[flask.Flask, Plugin, Any], None]], ...] = (

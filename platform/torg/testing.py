@@ -248,6 +248,7 @@ def deploy(make_app: AppMaker, tmp_path: Path) -> Iterator[Callable[..., Deploym
                 **environ,
             },
             directory,
+            app,
         )
         deployments.append(deployment)
         return deployment

@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 def free_port() -> int:
@@ -82,10 +83,12 @@ class Deployment:
     Attributes:
         environ: the `TORG_…` variables that every process gets.
         directory: where it runs and where its logs go.
+        app: an application of this process on the same database, for what has no route.
     """
 
     environ: Mapping[str, str]
     directory: Path
+    app: Any = None
     children: list[Child] = field(default_factory=list)
 
     def start(self, *command: str, **environ: str) -> Child:

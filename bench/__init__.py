@@ -1,0 +1,1 @@
+"""Measurements, side by side in one run on one machine: `make bench`. They decide no test."""

@@ -1,0 +1,166 @@
+"""A broken plugin is named, and the host and the other plugins go on."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torg.plugins import StartError, State, registry
+
+GOOD_MANIFEST = 'name = "{name}"\ntitle = "Pretend"\nurl_prefix = "{name}"\n'
+GOOD_PLUGIN = '''
+from torg import hookimpl
+from torg.blueprint import Blueprint
+
+blueprint = Blueprint("{name}", description="Pretend")
+
+
+@blueprint.route("/things")
+@blueprint.public
+@blueprint.response(200)
+def things():
+    """List things."""
+    return {{"items": []}}
+
+
+@hookimpl
+def torg_blueprints():
+    return [blueprint]
+'''
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Puts a pretend distribution with a plugin on the path, as pip would."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    names: list[str] = []
+
+    def installing(name: str, plugin: str = GOOD_PLUGIN, manifest: str = GOOD_MANIFEST) -> None:
+        package = site / f"pretend_{name}"
+        package.mkdir()
+        (package / "__init__.py").touch()
+        (package / "plugin.toml").write_text(manifest.format(name=name), "utf-8")
+        (package / "plugin.py").write_text(plugin.format(name=name), "utf-8")
+        metadata = site / f"pretend_{name}-1.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: pretend-{name}\nVersion: 1.0\n"
+        )
+        (metadata / "entry_points.txt").write_text(f"[torg.plugins]\n{name} = pretend_{name}\n")
+        names.append(name)
+
+    yield installing
+    for name in names:
+        for module in [each for each in sys.modules if each.startswith(f"pretend_{name}")]:
+            del sys.modules[module]
+
+
+def assert_named(app: Any, name: str, cause: str) -> None:
+    """The host serves the good plugin, and says of the other what is wrong with it."""
+    plugin = registry(app).plugins[name]
+    assert not plugin.loaded
+    assert cause in plugin.reason
+    client = app.test_client()
+    assert client.get("/api/v1/good/things").status_code == 200
+    assert client.get("/openapi.json").status_code == 200
+    answer = client.get(f"/api/v1/{name}/things")
+    assert answer.status_code == 503
+    assert answer.content_type == "application/problem+json"
+    ready = client.get("/health/ready").get_data(as_text=True)
+    assert name in ready
+
+
+BROKEN = {
+    "import": ("raise RuntimeError('no such luck')", "no such luck"),
+    "exit at import": ("raise SystemExit(3)", "end the process"),
+    "syntax": ("def (", "SyntaxError"),
+    "unknown hook": (
+        "from torg import hookimpl\n\n@hookimpl\ndef torg_blueprint():\n    return []\n",
+        "torg_blueprint",
+    ),
+    "unknown argument": (
+        "from torg import hookimpl\n\n@hookimpl\ndef torg_blueprints(nothing):\n    return []\n",
+        "nothing",
+    ),
+    "hook raises": (
+        "from torg import hookimpl\n\n@hookimpl\ndef torg_jobs():\n    raise ValueError('oh no')\n",
+        "oh no",
+    ),
+    "route without access": (GOOD_PLUGIN.replace("@blueprint.public\n", ""), "things"),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_plugin_with_broken_code_is_named_and_the_host_is_up(
+    install: Callable[..., None], make_app: Any, how: str
+) -> None:
+    code, cause = BROKEN[how]
+    install("good")
+    install("bad", plugin=code)
+
+    app = make_app(["good", "bad"])
+
+    assert registry(app).plugins["bad"].state is State.QUARANTINED
+    assert_named(app, "bad", cause)
+
+
+def test_a_plugin_with_a_wrong_manifest_is_named_and_never_imported(
+    install: Callable[..., None], make_app: Any
+) -> None:
+    install("good")
+    install("bad", manifest=GOOD_MANIFEST + 'colour = "red"\n')
+
+    app = make_app(["good", "bad"])
+
+    assert_named(app, "bad", "colour")
+    assert "pretend_bad.plugin" not in sys.modules
+
+
+def test_a_plugin_whose_requirement_is_missing_is_blocked_and_named(
+    install: Callable[..., None], make_app: Any
+) -> None:
+    install("good")
+    install("bad", manifest=GOOD_MANIFEST + 'requires = {{ absent = ">=1" }}\n')
+
+    app = make_app(["good", "bad"])
+
+    assert registry(app).plugins["bad"].state is State.BLOCKED
+    assert_named(app, "bad", "absent")
+
+
+def test_two_plugins_of_one_prefix_are_both_named(
+    install: Callable[..., None], make_app: Any
+) -> None:
+    install("good")
+    install("late", manifest='name = "late"\ntitle = "Late"\nurl_prefix = "good"\n')
+
+    app = make_app(["good", "late"])
+
+    reason = registry(app).plugins["late"].reason
+    assert "good" in reason
+    assert app.test_client().get("/api/v1/good/things").status_code == 200
+
+
+def test_a_broken_plugin_that_is_required_stops_the_start_by_name(
+    install: Callable[..., None], make_app: Any
+) -> None:
+    install("bad", plugin="raise RuntimeError('no such luck')")
+
+    with pytest.raises(StartError, match=r"bad.*no such luck"):
+        make_app(["bad"], required_plugins=("bad",))
+
+
+def test_a_disabled_plugin_is_never_imported_and_its_routes_are_404(
+    install: Callable[..., None], make_app: Any
+) -> None:
+    install("good")
+    install("off")
+
+    app = make_app(["good"])
+
+    assert "pretend_off.plugin" not in sys.modules
+    assert app.test_client().get("/api/v1/off/things").status_code == 404
