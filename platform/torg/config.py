@@ -6,7 +6,7 @@ wrong. Leaves reading of files and variables to `torg.config_sources`, the gener
 
 Order of sources: environment (`TORG_WEB_THREADS`) over `.env` over `torg.toml` over the defaults.
 Both files are looked for in the working folder, or where `TORG_CONFIG` points (a TOML file or a
-folder). A plugin's settings are its own section: `[auction]` or `TORG_AUCTION_…`.
+folder). A plugin's settings are its own section: `[news]` or `TORG_NEWS_…`.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class HostSettings(Section):
     plugins: tuple[str, ...] = _described(
         "Plugins that are switched on, by name. Order does not matter.",
         (),
-        allowed='names of installed plugins: ["auth", "auction"]; as a variable: auth,auction',
+        allowed='names of installed plugins: ["auth", "news"]; as a variable: auth,news',
     )
     required_plugins: tuple[str, ...] = _described(
         "Plugins without which the host refuses to start; any other that cannot load is "
@@ -150,7 +150,7 @@ class HostSettings(Section):
     cors_origins: tuple[str, ...] = _described(
         "Web pages of other origins that may call the API.",
         (),
-        allowed='origins such as ["https://shop.example.org"], or ["*"]',
+        allowed='origins such as ["https://www.example.org"], or ["*"]',
     )
     proxy_hops: int = _described(
         "Reverse proxies in front whose X-Forwarded headers are believed; 0: none.", 0, ge=0, le=10

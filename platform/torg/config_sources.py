@@ -128,7 +128,7 @@ def nearest(name: str, candidates: Collection[str]) -> str | None:
 
 
 def variable(key: str, plugin: str | None = None) -> str:
-    """The environment variable of a key: `variable("step", "auction")` is TORG_AUCTION_STEP."""
+    """The environment variable of a key: `variable("step", "news")` is TORG_NEWS_STEP."""
     return PREFIX + (f"{plugin}_{key}" if plugin else key).upper()
 
 
@@ -149,7 +149,7 @@ def _place(raw: Raw, given: Given, host_keys: frozenset[str], installed: frozens
         return
     owners = [plugin for plugin in installed if key.startswith(f"{plugin}_")]
     if owners:
-        # The longest name owns it: TORG_AUCTION_EXTRA_X is auction_extra's when that is installed.
+        # The longest name owns it: TORG_NEWS_EXTRA_X is news_extra's when that is installed.
         owner = max(owners, key=len)
         raw.sections.setdefault(owner, {})[key.removeprefix(f"{owner}_")] = given
         return

@@ -4,7 +4,7 @@ Owns the shape of lines, the context they carry and the removal of secrets; ever
 standard library ends here too. Leaves what is logged to those who log:
 
     log = structlog.get_logger(__name__)
-    log.info("bid_placed", auction_id=7)
+    log.info("article_published", article_id=7)
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Owns templates by name, the queue's entry, the job and the building of messages. Rendering is
 `torg.mail_rendering`'s, leaving the house `torg.mail_transport`'s, pages `torg.mail_pages`'.
 
-    mail.queue_mail("auction.outbid", identity_id, {"title": title}, key=f"{bid_id}")
+    mail.queue_mail("news.answered", identity_id, {"title": title}, key=f"{answer_id}")
 
 A mail is a job row in the caller's transaction: never sent for a change that was rolled back, never
 lost for one that was committed. It may be sent twice after a crash; both then carry the same
@@ -174,12 +174,12 @@ def queue_mail(
     """Let a mail be sent once the present transaction has committed.
 
     Args:
-        template: its name, such as "auction.outbid".
+        template: its name, such as "news.answered".
         recipient: an identity's id, whose address is looked up when the mail is sent, or an e-mail
             address.
         context: the facts of the template, as JSON values; money and times as the API writes them.
             They are forgotten once the mail is sent.
-        key: what makes this mail this mail, such as the bid's id: for one template and recipient a
+        key: what makes this mail this mail, such as the answer's id: for one template and recipient a
             second mail of the same key is never queued.
         locale: the language; by default the recipient's, else the deployment's.
 

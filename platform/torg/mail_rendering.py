@@ -5,7 +5,7 @@ and when is `torg.mail`'s.
 
 A plugin brings `templates/<plugin>/mail/<name>.<locale>.html` and `.txt`; the first line of the
 text is `Subject: …`. A deployment overrides any of them by a file of the same path in the folder
-that the setting `template_dir` names: `<template_dir>/auction/mail/outbid.ru.html`.
+that the setting `template_dir` names: `<template_dir>/news/mail/answered.ru.html`.
 """
 
 from __future__ import annotations

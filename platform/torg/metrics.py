@@ -129,7 +129,7 @@ def observe_request(
 
     Args:
         plugin: whose route it is; "host" for the host's own.
-        route: the template (`/api/v1/auctions/<int:auction_id>`), never the path: paths have no
+        route: the template (`/api/v1/news/<int:article_id>`), never the path: paths have no
             end and each would be a series of its own. "" when no route matched.
         method: the HTTP method.
         status: the status code; kept as its class, such as "4xx".
