@@ -24,6 +24,7 @@ from typing import IO
 from torg.command_errors import CommandError
 
 _PR_SET_PDEATHSIG = 1
+_LOG_BYTES = 5_000_000
 # Loaded before any fork: loading a library between fork and exec could deadlock.
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -97,6 +98,16 @@ def start(
         process_group=0,
         preexec_fn=death_signal(on_parent_death),
     )
+
+
+def private_log(path: Path) -> IO[bytes]:
+    """Open a log that only its owner may read, for appending; a long one begins anew.
+
+    Servers write statements with their values into it when these fail.
+    """
+    if path.exists() and path.stat().st_size > _LOG_BYTES:
+        path.replace(path.with_name(f"{path.name}.1"))
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
 
 
 def run(

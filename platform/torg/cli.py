@@ -34,8 +34,6 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "openapi": ("torg.route_commands:openapi", "Write the API document."),
     }
 )
-# Commands that bring their servers themselves.
-_SELF_CONTAINED = frozenset({"demo", "config", "plugins"})
 
 
 class Commands(click.Group):
@@ -94,7 +92,7 @@ class PluginCommands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Build the application, unless only help is asked for."""
-        if "--help" in sys.argv:
+        if _asks_for_help(sys.argv):
             return super().invoke(ctx)
         from torg import deployment
 
@@ -131,22 +129,16 @@ def plugin_groups() -> dict[str, click.Group]:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="torg", prog_name="torg")
 @click.option("--trace", is_flag=True, help="Show where an error arose.")
-@click.pass_context
-def torg(ctx: click.Context, trace: bool) -> None:
+def torg(trace: bool) -> None:
     """Torg: a trading platform of one small host and plugins."""
     del trace  # read in `main`, which also meets errors of the lines above it
-    from torg import deployment
-
-    if ctx.invoked_subcommand not in _SELF_CONTAINED and "--help" not in sys.argv:
-        note = deployment.adopt_running_servers(os.environ)
-        if note:
-            click.echo(note, err=True)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run `torg` and end the process with its exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
+        _use_running_servers(words)
         code = torg.main(args=words, prog_name="torg", standalone_mode=False)
     except click.exceptions.Exit as end:
         code = end.exit_code
@@ -162,6 +154,22 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         code = _report(error, words)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _use_running_servers(words: list[str]) -> None:
+    """Let a command typed beside a running demo or `torg run all` work with its servers."""
+    from torg import deployment
+
+    command = [word for word in words if not word.startswith("-")]
+    if command[:1] == ["demo"] or command[:2] == ["run", "all"]:
+        return  # they bring their own, and say so when these run already
+    note = deployment.adopt_running_servers(os.environ)
+    if note and command and not _asks_for_help(words):
+        click.echo(note, err=True)
+
+
+def _asks_for_help(words: list[str]) -> bool:
+    return "--help" in words or "-h" in words
 
 
 def _report(error: Exception, words: list[str]) -> int:

@@ -30,10 +30,14 @@ def main() -> None:
     app = create_app()
     demos: list[Demo] = []
 
+    def stop_all() -> None:
+        for each in demos:
+            each.stop()
+
     def leave(number: int, frame: FrameType | None) -> None:
         del number, frame
         # The event's lock may be held by the very thread this interrupts.
-        threading.Thread(target=lambda: [each.stop() for each in demos]).start()
+        threading.Thread(target=stop_all).start()
 
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGINT, leave)

@@ -106,6 +106,7 @@ def _variables(directory: Path, port: int) -> dict[str, str]:
         "TORG_LOG_FORMAT": "console",
         "TORG_LOG_LEVEL": "warning",
         "TORG_SHUTDOWN_SECONDS": "5",
+        "TORG_WEB_WORKERS": "1",
         "TORG_CONFIG": str(directory),
     }
     fixed = {
@@ -129,6 +130,7 @@ def _make_folder(directory: Path) -> None:
     embedded_home.make_folder(directory, 0o711 if os.geteuid() == 0 else 0o700)
     settings = directory / "torg.toml"
     if not settings.exists():
+        settings.touch(mode=0o600)
         settings.write_text("# Settings of this demo alone; torg config reference lists them.\n")
 
 

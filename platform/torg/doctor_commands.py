@@ -83,7 +83,8 @@ def doctor(as_json: bool, alive: str | None) -> None:
 def examine() -> Iterator[Finding]:
     """Look at one part after the other; what needs a failed part is left out."""
     try:
-        settings = config.load()
+        # The findings say it all; log lines between them would only disturb.
+        settings = config.load(overrides={"log_level": "error"})
     except SettingsError as error:
         yield Finding("settings", "failing", str(error), "torg config check")
         return

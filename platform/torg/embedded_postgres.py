@@ -27,7 +27,6 @@ ROLE = "torg"
 DATABASE = "torg"
 _STOP = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0))  # fast: cut clients, write all; immediate
 _START_SECONDS = 60.0
-_LOG_BYTES = 5_000_000
 _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -88,14 +87,12 @@ class Postgres:
             # Nobody works on the data now. A pid file that is left speaks of a dead server, whose
             # number another program may carry today; PostgreSQL would then refuse to start.
             pid_file.unlink(missing_ok=True)
-        if self._log.exists() and self._log.stat().st_size > _LOG_BYTES:
-            self._log.replace(self._log.with_suffix(".log.1"))
         settings = _SETTINGS | (_FAST_SETTINGS if self._fast else {})
         settings["unix_socket_directories"] = str(self._home.sockets)
         command: list[str | Path] = [self._programs / "postgres", "-D", self._data]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
-        with self._log.open("ab") as log:
+        with child_process.private_log(self._log) as log:
             self._process = child_process.start(
                 command,
                 runner=self._home.runner,

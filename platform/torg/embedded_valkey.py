@@ -21,7 +21,6 @@ from torg.embedded_postgres import tail
 
 _STOP = ((signal.SIGTERM, 10.0),)
 _START_SECONDS = 30.0
-_LOG_BYTES = 5_000_000
 
 
 class Valkey:
@@ -55,8 +54,6 @@ class Valkey:
         data = self._home.data("valkey")
         pid_file = data / "valkey.pid"
         child_process.end_left_behind(data, "valkey-server", pid_file, signal.SIGTERM)
-        if self._log.exists() and self._log.stat().st_size > _LOG_BYTES:
-            self._log.replace(self._log.with_suffix(".log.1"))
         settings = {
             "port": "0",
             "unixsocket": str(self._socket),
@@ -72,7 +69,7 @@ class Valkey:
         command: list[str] = [str(program)]
         for name, value in settings.items():
             command += [f"--{name}", value]
-        with self._log.open("ab") as log:
+        with child_process.private_log(self._log) as log:
             self._process = child_process.start(
                 command,
                 runner=self._home.runner,
