@@ -52,8 +52,8 @@ def write(app: flask.Flask, name: str, message: str, *, empty: bool = False) -> 
         )
         config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
         made = command.revision(config, message, autogenerate=not empty, rev_id=_next(stream))
-    script = made[0] if isinstance(made, list) else made
-    return Path(script.path) if script is not None else None
+    scripts = made if isinstance(made, list) else [made]
+    return next((Path(script.path) for script in scripts if script is not None), None)
 
 
 def _next(stream: Stream) -> str:

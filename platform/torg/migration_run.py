@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import groupby
@@ -136,7 +137,8 @@ def options(stream: Stream, names: Iterable[str] = ()) -> dict[str, Any]:
 
 def configuration(stream: Stream, attributes: Mapping[str, Any] | None = None) -> Config:
     """Alembic's configuration for one stream; `attributes` are handed to env.py."""
-    config = Config(stdout=io.StringIO())
+    # Quiet, because the results of commands are ours to print.
+    config = Config(stdout=io.StringIO(), cmd_opts=Namespace(quiet=True))
     config.set_main_option("script_location", _escaped(environment_folder()))
     # One folder a line: any other separator may be part of a path, and Alembic then silently
     # finds no revisions at all.

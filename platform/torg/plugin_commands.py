@@ -23,7 +23,7 @@ from torg.migration_plan import MigrationError
 from torg.migration_purge import PurgePlan, plan_purge, purge
 from torg.migration_run import exclusive
 from torg.plugin_overview import Line
-from torg.plugins import call
+from torg.plugins import registry
 
 if TYPE_CHECKING:
     from torg.plugin_conformance import Finding
@@ -154,6 +154,8 @@ def purge_plugin(name: str, only_plan: bool, typed: str | None, as_json: bool) -
         objections = _objections(name)
         if only_plan:
             _print_purge(planned, objections, as_json=as_json)
+            if not (planned.dependents or objections or planned.is_empty):
+                say(f"Next: torg backup create, then torg plugins purge {name}")
             return
         if planned.is_empty:
             click.echo("{}" if as_json else f"The database holds nothing of {name}.")
@@ -169,8 +171,8 @@ def purge_plugin(name: str, only_plan: bool, typed: str | None, as_json: bool) -
     if as_json:
         _print_json(removed.as_json())
     else:
-        rows = sum(removed.tables.values())
-        click.echo(f"Purged {name}: {len(removed.tables)} tables with {rows} rows.")
+        rows = _counted(sum(removed.tables.values()), "row")
+        click.echo(f"Purged {name}: {_counted(len(removed.tables), 'table')} with {rows}.")
 
 
 def _objections(name: str) -> list[str]:
@@ -179,9 +181,17 @@ def _objections(name: str) -> list[str]:
     if overview.app is None:
         say(f"Warning: other plugins could not be asked; {'; '.join(overview.notes)}")
         return []
+    found = []
     with overview.app.app_context():
-        answers = call("torg_before_purge", plugin=name)
-        return [f"{who}: {reason}" for who, reasons in answers for reason in reasons]
+        present = registry()
+        for plugin in present.active():
+            try:
+                reasons = present.invoke(plugin, "torg_before_purge", plugin=name) or ()
+            except Exception as error:
+                # Whoever cannot be asked has not agreed.
+                reasons = [f"it could not be asked: {type(error).__name__}: {error}"]
+            found += [f"{plugin.name}: {reason}" for reason in reasons]
+    return found
 
 
 def _print_purge(planned: PurgePlan, objections: Sequence[str], *, as_json: bool) -> None:
@@ -190,19 +200,17 @@ def _print_purge(planned: PurgePlan, objections: Sequence[str], *, as_json: bool
         return
     click.echo(f"Purging {planned.plugin} would remove:")
     for table, rows in planned.tables.items():
-        click.echo(f"  table {table}, {rows} rows")
+        click.echo(f"  table {table}: {_counted(rows, 'row')}")
     for thing in planned.other:
         click.echo(f"  {thing}")
     for table, rows in planned.host_rows.items():
-        click.echo(f"  {rows} rows of {table}")
+        click.echo(f"  {_counted(rows, 'row')} of the host's {table}")
     if planned.is_empty:
         click.echo("  nothing: the database holds nothing of it")
     for revision in planned.unwritten:
         click.echo(f"  note: {revision} has no stored SQL, its tables are dropped by name")
     for reason in (*planned.dependents, *objections):
         click.echo(f"  ✗ {reason}")
-    if not planned.dependents and not objections and not planned.is_empty:
-        say(f"Next: torg backup create, then torg plugins purge {planned.plugin}")
 
 
 def _overview() -> plugin_overview.Overview:
@@ -248,6 +256,10 @@ def _facts(line: Line) -> dict[str, object]:
         f"{line.hook_errors} errors"
     )
     return {key: value for key, value in facts.items() if value != []}
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _print_json(value: object) -> None:

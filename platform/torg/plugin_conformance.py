@@ -6,6 +6,7 @@ author sees all of them at once, before anybody installs the plugin.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from torg.plugins import StartError
 from torg.resolution import State
 from torg.testing_servers import Environment
 
-_SCRATCH = "torg_check"
+_SCRATCH = f"torg_check_{os.getpid()}"
 _METHODS = frozenset({"get", "post", "put", "patch", "delete"})
 
 
@@ -111,12 +112,12 @@ def _scratch_database(trial: Trial) -> Iterator[None]:
 def _manifest(trial: Trial) -> Iterable[str]:
     if trial.manifest.problem:
         yield trial.manifest.problem
-    elif not trial.manifest.summary:
-        yield "plugin.toml has no summary"
 
 
 def _documentation(trial: Trial) -> Iterable[str]:
     docs, path = trial.manifest.docs, trial.manifest.path
+    if not trial.manifest.summary:
+        yield "plugin.toml has no summary: say in a few words what the plugin is for"
     if not docs:
         yield 'plugin.toml names no docs; write a README and say docs = "README.md"'
     elif "://" not in docs and not any((each / docs).is_file() for each in (path, path.parent)):
@@ -148,7 +149,7 @@ def _start(trial: Trial) -> Iterable[str]:
             "plugins": sorted(names),
             "required_plugins": [],
             "debug": True,
-            "log_level": "critical",
+            "log_level": "error",
         }
     )
     if reading.settings is None:

@@ -72,7 +72,7 @@ class Registry:
             implementation.plugin_name == plugin.name for implementation in caller.get_hookimpls()
         )
 
-    def invoke(self, plugin: Plugin, hook: str, **arguments: Any) -> Any:
+    def invoke(self, plugin: Plugin, hook: str, /, **arguments: Any) -> Any:
         """Call the hook of one plugin, metered; None when it has none. Errors pass through."""
         if not self.implements(plugin, hook):
             return None
@@ -150,7 +150,7 @@ def registry(app: flask.Flask | None = None) -> Registry:
     return found
 
 
-def call(hook: str, **arguments: Any) -> list[tuple[str, Any]]:
+def call(hook: str, /, **arguments: Any) -> list[tuple[str, Any]]:
     """Call a hook of every active plugin by itself; one that raises is logged and left out."""
     results = []
     present = registry()
@@ -165,7 +165,7 @@ def call(hook: str, **arguments: Any) -> list[tuple[str, Any]]:
     return results
 
 
-def first(hook: str, **arguments: Any) -> Any:
+def first(hook: str, /, **arguments: Any) -> Any:
     """The first answer that is not None, in plugin order; errors pass through (fail closed)."""
     present = registry()
     for plugin in present.active():

@@ -1,16 +1,22 @@
 """A stage for migrations: an empty database and pretend plugins made of files."""
 
+import importlib
+import json
+import shutil
+import sys
 import textwrap
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner, Result
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from torg import manifest, migrate
+from torg import cli, manifest, migrate
 from torg.migration_plan import StreamState
 from torg.migration_record import read_database
 from torg.migration_streams import Stream
@@ -139,3 +145,74 @@ def stage(stage_engine: Engine, tmp_path: Path) -> Stage:
         connection.execute(text("DROP SCHEMA public CASCADE"))
         connection.execute(text("CREATE SCHEMA public"))
     return Stage(stage_engine, tmp_path)
+
+
+@dataclass
+class Shell:
+    """The command `torg` in a folder and an environment of its own, in this process."""
+
+    patch: pytest.MonkeyPatch
+    stage: Stage
+
+    def install(self, package: Package, hooks: str = "") -> Package:
+        """Make a pretend plugin importable and findable, as pip would."""
+        folder = package.path.parent
+        (package.path / "__init__.py").write_text("", "utf-8")
+        (package.path / "plugin.py").write_text(hooks, "utf-8")
+        metadata = folder / f"torg_{package.name}-1.2.3.dist-info"
+        metadata.mkdir(exist_ok=True)
+        words = f"Metadata-Version: 2.1\nName: torg-{package.name}\nVersion: 1.2.3\n"
+        (metadata / "METADATA").write_text(words, "utf-8")
+        entry = f"[torg.plugins]\n{package.name} = torg_{package.name}\n"
+        (metadata / "entry_points.txt").write_text(entry, "utf-8")
+        self.patch.syspath_prepend(str(folder))
+        return package
+
+    def uninstall(self, package: Package) -> None:
+        """Take a pretend plugin away again."""
+        shutil.rmtree(package.path)
+        shutil.rmtree(package.path.parent / f"torg_{package.name}-1.2.3.dist-info")
+        importlib.invalidate_caches()
+
+    def enable(self, *names: str) -> None:
+        """Switch plugins on and all others off."""
+        self.patch.setenv("TORG_PLUGINS", ",".join(names))
+
+    def run(self, *words: str, typed: str = "") -> Result:
+        """Run a command; errors that end it are in the result."""
+        return CliRunner().invoke(cli.torg, words, input=typed)
+
+    def json(self, *words: str) -> Any:
+        """Run a command that succeeds and read what it printed."""
+        result = self.run(*words, "--json")
+        assert result.exception is None, result.output
+        return json.loads(result.stdout)
+
+    def json_anyway(self, *words: str) -> Any:
+        """Read what a command printed, whether it succeeded or not."""
+        return json.loads(self.run(*words, "--json").stdout)
+
+
+@pytest.fixture
+def shell(
+    stage: Stage, torg_environment: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Shell]:
+    """The command line on the stage."""
+    before = set(sys.modules)
+    values = {
+        "TORG_DATABASE_URL": stage.engine.url.render_as_string(hide_password=False),
+        "TORG_REDIS_URL": torg_environment.redis_url,
+        "TORG_SECRET_KEY": "a test's key 0123456789 abcdefghijklmnop",
+        "TORG_DATA_DIR": str(tmp_path / "data"),
+        "TORG_PLUGINS": "",
+        "TORG_LOG_LEVEL": "error",
+        "TORG_TEST_DATABASE_URL": torg_environment.admin_url,
+        "TORG_TEST_REDIS_URL": torg_environment.redis_url,
+    }
+    for key, value in values.items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.chdir(tmp_path)
+    yield Shell(monkeypatch, stage)
+    pretended = {name for name in set(sys.modules) - before if name.startswith("torg_")}
+    for name in pretended:
+        del sys.modules[name]
