@@ -210,7 +210,9 @@ def _read_toml(raw: Raw, path: Path, host_keys: frozenset[str], installed: froze
         return
     for key, value in document.items():
         given = Given(value, key, _line(path.name, text, key, None))
-        if isinstance(value, dict) and key in installed:
+        if key in host_keys:
+            raw.host[key] = given
+        elif isinstance(value, dict) and key in installed:
             raw.sections[key] = {
                 name: Given(item, f"[{key}] {name}", _line(path.name, text, name, key))
                 for name, item in value.items()
@@ -219,8 +221,6 @@ def _read_toml(raw: Raw, path: Path, host_keys: frozenset[str], installed: froze
             section = Given(value, f"[{key}]", _line(path.name, text, None, key))
             candidates = [f"[{name}]" for name in installed]
             raw.problems.append(_unknown(section, candidates, "section (no such plugin)"))
-        elif key in host_keys:
-            raw.host[key] = given
         else:
             raw.problems.append(_unknown(given, host_keys, "key"))
 

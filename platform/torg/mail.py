@@ -179,8 +179,8 @@ def queue_mail(
             address.
         context: the facts of the template, as JSON values; money and times as the API writes them.
             They are forgotten once the mail is sent.
-        key: what makes this mail this mail, such as the answer's id: for one template and recipient a
-            second mail of the same key is never queued.
+        key: what makes this mail this mail, such as the answer's id: for one template and recipient
+            a second mail of the same key is never queued.
         locale: the language; by default the recipient's, else the deployment's.
 
     Returns:
