@@ -141,19 +141,19 @@ def _lift_laws(database) -> None:
 
 
 def test_across_the_closing_instant_no_bid_slips_in_and_one_outcome_is_fixed(database, bidding):
-    lot = database.auction(ends_in=0.7)
-    until = time.monotonic() + 1.3
-
-    def act(cursor, number):
-        answers, price = [], 1000
-        while time.monotonic() < until:
-            bidder = random.Random(f"{number}{len(answers)}").choice(BIDDERS)
-            answer = bidding(cursor, lot, bidder, price + 100)
-            price = answer.current_price_minor
-            answers.append(answer)
-        return answers
-
     with crowd(database) as run:
+        lot = database.auction(ends_in=1)
+        until = time.monotonic() + 1.5
+
+        def act(cursor, number):
+            answers, price = [], 1000
+            while time.monotonic() < until:
+                bidder = random.Random(f"{number}{len(answers)}").choice(BIDDERS)
+                answer = bidding(cursor, lot, bidder, price + 100)
+                price = answer.current_price_minor
+                answers.append(answer)
+            return answers
+
         answers = [answer for share in run(act) for answer in share]
     ends_at = database.state(lot).ends_at
     codes = Counter(answer.code for answer in answers)
@@ -190,7 +190,7 @@ def test_with_the_time_of_the_transaction_that_late_bid_would_be_let_in(make_dat
 
 
 def _wait_over_the_end(database, bidding, function) -> Any:
-    lot = database.auction(ends_in=0.4)
+    lot = database.auction(ends_in=1)
     holder = database.connect()
     holder.autocommit = False
     with ThreadPoolExecutor(1) as pool, holder.cursor() as lock, database.cursor() as cursor:

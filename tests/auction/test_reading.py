@@ -306,10 +306,10 @@ class TestReadyAnswers:
 
     def test_no_answer_outlives_the_end_of_an_auction(self, site):
         owner = site.person()
-        lot = site.database.auction(owner_id=owner.id, ends_in=0.3)
+        lot = site.database.auction(owner_id=owner.id, ends_in=2)
         assert site.get(f"/{lot}")["status"] == "active"
         assert site.get(owner=owner.username)["items"][0]["status"] == "active"
-        site.database.all("SELECT pg_sleep(0.35)")
+        site.database.all("SELECT pg_sleep(2)")
         assert site.get(f"/{lot}")["status"] == "finished"
         assert site.get(owner=owner.username)["items"][0]["status"] == "finished"
 
