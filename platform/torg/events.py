@@ -15,7 +15,7 @@ from marshmallow import Schema
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from torg import db
+from torg import db, outbox
 
 Phase = Literal["in_transaction", "after_commit", "outbox"]
 Payload = Mapping[str, Any]
@@ -121,8 +121,6 @@ def _deliver(plugin: str, subscription: Subscription, message: dict[str, Any]) -
     elif subscription.phase == "after_commit":
         db.after_commit(lambda: _in_own_unit(subscription, message))
     else:
-        from torg import outbox
-
         handler = subscription.handler
         outbox.enqueue(
             "host.deliver_event",

@@ -231,7 +231,7 @@ def deploy(make_app: AppMaker, tmp_path: Path) -> Iterator[Callable[..., Deploym
 
     Their database is a fresh, migrated one; further settings are `TORG_…` variables.
     """
-    deployments = []
+    deployments: list[Deployment] = []
 
     def deploying(plugins: list[str], **environ: str) -> Deployment:
         app = make_app(plugins)

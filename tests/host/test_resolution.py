@@ -45,7 +45,11 @@ class TestOrder:
         assert resolve(manifests, ["alpha", "omega"])[1] == ["omega", "alpha"]
 
     def test_a_ring_is_blocked_and_names_its_members(self) -> None:
-        manifests = [manifest("one", after=("two",)), manifest("two", after=("one",)), manifest("z")]
+        manifests = [
+            manifest("one", after=("two",)),
+            manifest("two", after=("one",)),
+            manifest("z"),
+        ]
 
         plugins, order = resolve(manifests, ["one", "two", "z"])
 
@@ -57,13 +61,9 @@ class TestOrder:
     def test_every_dependency_stands_before_its_dependents(self, data: st.DataObject) -> None:
         names = [f"p{n}" for n in range(data.draw(st.integers(1, 8)))]
         # Edges only from later to earlier names: no ring can arise.
+        drawn = {name: data.draw(st.sets(st.sampled_from(names))) for name in names}
         manifests = [
-            manifest(
-                name,
-                requires={
-                    other: "" for other in data.draw(st.sets(st.sampled_from(names))) if other < name
-                },
-            )
+            manifest(name, requires={other: "" for other in drawn[name] if other < name})
             for name in names
         ]
 
