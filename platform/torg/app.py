@@ -93,12 +93,13 @@ def note_pending(app: Application) -> None:
 
 def _flask_settings(settings: Settings) -> dict[str, object]:
     host = settings.host
-    options = (
-        f"-c timezone=UTC -c statement_timeout={int(host.database_statement_timeout_seconds * 1000)}"
-        f" -c lock_timeout={int(host.database_lock_timeout_seconds * 1000)}"
+    bounds_ms = {
+        "statement_timeout": host.database_statement_timeout_seconds * 1000,
+        "lock_timeout": host.database_lock_timeout_seconds * 1000,
         # A transaction that a stuck process left open must not hold its locks for ever.
-        " -c idle_in_transaction_session_timeout=60000"
-    )
+        "idle_in_transaction_session_timeout": 60_000,
+    }
+    options = " ".join(["-c timezone=UTC", *(f"-c {k}={int(v)}" for k, v in bounds_ms.items())])
     return {
         "SECRET_KEY": host.secret_key.get_secret_value(),
         "DEBUG": host.debug,
