@@ -236,6 +236,7 @@ def _kept_or_filled(key: str, fill: Callable[[], Any], seconds: int) -> Any:
     raw = client.get(name)
     if raw is None:
         raw = _wait_or_begin(client, name)
+    metrics.count_cache(_owner(key), "miss" if raw is None else "hit")
     if raw is not None:
         return _plain(raw)
     raw = encode(fill())
