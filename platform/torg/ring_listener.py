@@ -87,7 +87,8 @@ class Ring(Job):
         except ValueError:  # UnicodeDecodeError is one, too
             raise RefusedRingError("its payload is not JSON") from None
         match parts:
-            case [doorbell.RING, None, [int(number)], {}] if not isinstance(number, bool):
+            # A mapping pattern of {} would match every mapping, so emptiness is asked for.
+            case [doorbell.RING, None, [int(number)], named] if named == {}:
                 return number
         raise RefusedRingError("it asks for something else than a ring")
 
