@@ -97,18 +97,24 @@ def note_states(app: flask.Flask) -> None:
     """
     registry = plugins.registry(app)
     found = states(app)
+    unfit = [each for each in registry.loaded() if _state_of(found, each) == "blocked"]
+    for plugin in unfit:
+        registry.quarantine(plugin, f"its migrations have a problem: {found[plugin.name].problem}")
+    if unfit:
+        # Before any is marked as pending: who needs a pending plugin only waits with it.
+        plugins.block_dependents(registry)
     for plugin in registry.loaded():
-        state = found.get(plugin.name)
-        if state is None:
-            continue
-        if state.state == "blocked":
-            registry.quarantine(plugin, f"its migrations have a problem: {state.problem}")
-        elif state.pending:
+        waiting = found[plugin.name].pending if plugin.name in found else ()
+        if waiting:
             plugin.state = State.PENDING
-            plugin.reason = f"migrations wait: {', '.join(state.pending)}; run: torg db upgrade"
+            plugin.reason = f"migrations wait: {', '.join(waiting)}; run: torg db upgrade"
         elif plugin.state is State.PENDING:
             plugin.state, plugin.reason = State.ACTIVE, ""
-    plugins.block_dependents(registry)
+
+
+def _state_of(found: Mapping[str, StreamState], plugin: Plugin) -> str:
+    state = found.get(plugin.name)
+    return state.state if state is not None else ""
 
 
 def bring_in_line(app: flask.Flask) -> None:

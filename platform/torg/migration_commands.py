@@ -19,10 +19,9 @@ from sqlalchemy.pool import NullPool
 
 from torg import config, deployment, migrate, migration_locks, migration_revisions
 from torg.config import Settings, SettingsError
-from torg.migration_plan import MigrationError, Plan, StreamState
+from torg.migration_plan import MigrationError, Plan, Step, StreamState
 from torg.migration_record import read_history
-from torg.migration_run import upgrade_sql
-from torg.migration_streams import Stream
+from torg.migration_run import upgrades
 
 _plugin_option = click.option(
     "--plugin",
@@ -49,7 +48,8 @@ def plan(names: tuple[str, ...], as_json: bool, with_sql: bool) -> None:
     streams = migrate.installed_streams(settings.host.plugins)
     with engine_of(settings) as engine, engine.connect() as connection:
         planned = migrate.plan(connection, streams, names)
-    steps = [_described(step.stream, step.revision) for step in planned.steps]
+    written = upgrades(planned.steps)
+    steps = [_described(step, *sql) for step, sql in zip(planned.steps, written, strict=True)]
     if as_json:
         states = {name: asdict(state) for name, state in planned.states.items()}
         _print_json({"steps": steps, "streams": states})
@@ -235,10 +235,10 @@ def _ask(yes: bool) -> None:
         click.confirm("Go on?", abort=True, err=True)
 
 
-def _described(stream: Stream, revision: Any) -> dict[str, object]:
-    sql, reason = upgrade_sql(stream, revision)
+def _described(step: Step, sql: str | None, reason: str) -> dict[str, object]:
+    revision = step.revision
     return {
-        "stream": stream.name,
+        "stream": step.stream.name,
         "revision": revision.id,
         "title": revision.title,
         "needs": dict(revision.needs),

@@ -251,9 +251,13 @@ def _longest_transactions(connection: Connection) -> list[str]:
     return [f"session {row.pid}, open for {row.seconds} seconds" for row in rows]
 
 
-def upgrade_sql(stream: Stream, revision: Revision) -> tuple[str | None, str]:
-    """A revision's upgrade as SQL, or None and the reason why SQL cannot say it."""
-    return _rendered(_scripts(stream), revision, "upgrade", MigrationContext)
+def upgrades(steps: Sequence[Step]) -> list[tuple[str | None, str]]:
+    """Each step's upgrade as SQL, or None and the reason why SQL cannot say it."""
+    written = []
+    for stream, group in groupby(steps, key=lambda step: step.stream):
+        scripts = _scripts(stream)
+        written += [_rendered(scripts, s.revision, "upgrade", MigrationContext) for s in group]
+    return written
 
 
 def removals(stream: Stream, revisions: Iterable[Revision] | None = None) -> dict[str, str | None]:
