@@ -193,7 +193,8 @@ def _routes(trial: Trial) -> Iterable[str]:
         return
     answer = app.test_client().get(f"/openapi/{trial.name}.json")
     if answer.status_code != 200:
-        yield f"/openapi/{trial.name}.json answers {answer.status_code}"
+        detail = (answer.get_json(silent=True) or {}).get("detail", "")
+        yield f"/openapi/{trial.name}.json answers {answer.status_code}: {detail}"
         return
     document: dict[str, Any] = answer.get_json()
     for path, methods in document["paths"].items():
