@@ -26,7 +26,9 @@ def jobs() -> None:
 @click.option("--state", type=click.Choice(outbox.STATES), help="Only jobs in this state.")
 @click.option("--plugin", help="Only jobs of this plugin; host for the host's own.")
 @click.option("--job", help="Only jobs of this name.")
-@click.option("--limit", type=click.IntRange(1, 10000), default=50, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 10000), default=50, show_default=True, help="At most so many."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON list on standard output.")
 def list_jobs(
     state: str | None, plugin: str | None, job: str | None, limit: int, as_json: bool
