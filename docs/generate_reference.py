@@ -5,10 +5,12 @@
 
 import importlib
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import click
 
@@ -42,6 +44,7 @@ def error_pages() -> str:
     rows = [
         f"| `{code}` | {error.status} | {error.title} | {_first_paragraph(error)} |"
         for code, error in errors.catalogue().items()
+        if error.__module__.startswith("torg")
     ]
     head = (
         "# Errors\n\nEvery refusal is `application/problem+json` (RFC 9457). `code` is stable; "
@@ -52,8 +55,13 @@ def error_pages() -> str:
 
 
 def commands() -> str:
-    """Every command with its options."""
-    return _NOTE + "# Command line\n\n" + "".join(_command(cli.main, "torg"))
+    """Every command with its options, those of all installed plugins too."""
+    environ = {
+        "TORG_PLUGINS": ",".join(each.name for each in manifest.discover()),
+        "TORG_SECRET_KEY": "only to read the settings 0123456789",
+    }
+    with mock.patch.dict(os.environ, environ):
+        return _NOTE + "# Command line\n\n" + "".join(_command(cli.torg, "torg"))
 
 
 def settings() -> str:

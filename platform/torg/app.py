@@ -106,6 +106,8 @@ def _flask_settings(settings: Settings) -> dict[str, object]:
         "MAX_CONTENT_LENGTH": host.body_limit_bytes,
         "SQLALCHEMY_DATABASE_URI": host.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": {
+            # A failing statement must put no value, which may be a secret, into a log.
+            "hide_parameters": True,
             "pool_size": host.database_pool_size,
             "max_overflow": 5,
             "pool_timeout": host.database_pool_timeout_seconds,

@@ -322,6 +322,11 @@ def _unknown_key(key: str, given: Given, model: type[BaseModel], plugin: str | N
 
 
 def _unknown_plugins(raw: Raw, installed: frozenset[str]) -> list[Problem]:
+    """Names that are nearly those of installed plugins: slips of the pen, which stop the start.
+
+    Any other unknown name may be a package that was removed. The host goes on without it, so that
+    every command keeps working, and shows it as missing.
+    """
     given = raw.host.get("plugins")
     if given is None:
         return []
@@ -331,9 +336,9 @@ def _unknown_plugins(raw: Raw, installed: frozenset[str]) -> list[Problem]:
         return []  # the field's own check reports it
     problems = []
     for name in names if isinstance(names, list) else []:
-        if name not in installed:
-            near = nearest(str(name), installed)
-            mend = f"did you mean {near}? " if near else "install its package, or take it out. "
+        near = nearest(str(name), installed)
+        if name not in installed and near:
+            mend = f"did you mean {near}? "
             known = ", ".join(sorted(installed)) or "none"
             message = "is no installed plugin"
             problems.append(
