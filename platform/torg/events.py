@@ -19,6 +19,7 @@ from torg import db, outbox
 
 Phase = Literal["in_transaction", "after_commit", "outbox"]
 Payload = Mapping[str, Any]
+DELIVERY = "deliver_event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def _deliver(plugin: str, subscription: Subscription, message: dict[str, Any]) -
     else:
         handler = subscription.handler
         outbox.enqueue(
-            "host.deliver_event",
+            f"{plugin}.{DELIVERY}",
             {
                 "plugin": plugin,
                 "event": subscription.event,
@@ -139,10 +140,12 @@ def _in_own_unit(subscription: Subscription, message: dict[str, Any]) -> None:
 
 
 def deliver_queued(payload: Payload) -> None:
-    """The job `host.deliver_event`: hand a stored event to the subscriber it was stored for.
+    """The job `<plugin>.deliver_event`: hand a stored event to the subscriber it was stored for.
+
+    It is the subscribing plugin's own job, so it is parked while that plugin is off.
 
     Raises:
-        LookupError: the subscriber is not active now; the job is tried again later.
+        LookupError: the plugin has no such subscriber any more; the job is tried again later.
     """
     for plugin, subscription in registry().subscriptions:
         handler = subscription.handler
@@ -153,5 +156,5 @@ def deliver_queued(payload: Payload) -> None:
         ):
             subscription.handler(payload["payload"])
             return
-    message = f"no subscriber {payload['handler']} of {payload['plugin']} is active"
+    message = f"{payload['plugin']} has no subscriber {payload['handler']}"
     raise LookupError(message)

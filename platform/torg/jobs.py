@@ -139,6 +139,16 @@ def register(app: flask.Flask, plugin: str, job: Job) -> None:
     known[job.name] = job
 
 
+def deliver_events(app: flask.Flask, plugin: str) -> None:
+    """Enter the job that brings events to a plugin's durable subscriptions; repeatable.
+
+    A job of the plugin's own name waits, parked, as long as the plugin is off.
+    """
+    name = f"{plugin}.{events.DELIVERY}"
+    if name not in app.extensions[EXTENSION]:
+        register(app, plugin, Job(name, _deliver_event))
+
+
 def withdraw(app: flask.Flask, plugin: str) -> None:
     """Take back the jobs of a plugin that failed later in its start."""
     known: dict[str, Job] = app.extensions[EXTENSION]
@@ -197,7 +207,4 @@ def _prune(_payload: dict[str, Any], _run: JobRun) -> dict[str, Any]:
     return {"deleted": deleted}
 
 
-_HOST_JOBS = (
-    Job("host.deliver_event", _deliver_event),
-    Job("host.prune_outbox", _prune, priority=BULK),
-)
+_HOST_JOBS = (Job("host.prune_outbox", _prune, priority=BULK),)

@@ -107,6 +107,8 @@ def _take_events(app: flask.Flask, plugin: Plugin, declared: Any) -> None:
 def _take_subscriptions(app: flask.Flask, plugin: Plugin, subscriptions: Any) -> None:
     for subscription in subscriptions:
         events.init(app).subscribe(plugin.name, subscription)
+        if subscription.phase == "outbox":
+            jobs.deliver_events(app, plugin.name)
 
 
 def _take_jobs(app: flask.Flask, plugin: Plugin, declared: Any) -> None:

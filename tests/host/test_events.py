@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from torg import db, events
+from torg import db, events, jobs
 from torg.events import Event, Subscription
 from torg.schemas import Id, Schema, Text
 
@@ -36,7 +36,9 @@ def app(make_app: Any) -> Any:
 
 def subscribe(app: Any, **facts: Any) -> None:
     subscription = Subscription("stall.happened", facts.pop("handler", hear), **facts)
-    events.init(app).subscribe("listener", subscription)
+    # The kit's pretend plugin is active, which a stored event waits for.
+    events.init(app).subscribe("testkit", subscription)
+    jobs.deliver_events(app, "testkit")
 
 
 def test_in_the_transaction_a_subscriber_hears_at_once_and_may_object(app: Any) -> None:

@@ -10,11 +10,18 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torg import db, job_execution, jobs, outbox
+from torg import db, events, job_execution, jobs, outbox, plugins
+from torg.events import Event, Subscription
 from torg.job_errors import describe_error, redacted
 from torg.jobs import Job, JobDeclarationError, retry_delay
+from torg.plugins import State
+from torg.schemas import Schema, Text
 
 pytest_plugins = ("work_bench",)
+
+
+class Happened(Schema):
+    what = Text(maximum=20, required=True)
 
 
 class TestPerform:
@@ -225,14 +232,31 @@ class TestParking:
         assert bench.row(job_id)["attempts"] == 0
 
     def test_jobs_of_a_plugin_whose_migrations_wait_are_parked(self, bench) -> None:
-        from torg import plugins
-        from torg.plugins import State
-
         job_id = bench.enqueue("work.note")
         plugins.registry(bench.app).plugins["work"].state = State.PENDING
 
         assert bench.run() == 0
         assert bench.row(job_id)["state"] == "parked"
+
+
+class TestEvents:
+    def test_an_event_for_a_plugin_that_is_off_waits_until_it_is_on_again(self, bench) -> None:
+        heard = []
+        subscription = Subscription("work.happened", heard.append)
+        for app in (bench.app, other := bench.build()):
+            events.init(app).declare("work", Event("work.happened", "1.0", Happened))
+            events.init(app).subscribe("work", subscription)
+            jobs.deliver_events(app, "work")
+        plugins.registry(other).plugins["work"].state = State.PENDING
+        with db.unit_of_work("write", bench.app):
+            events.publish("work.happened", {"what": "rain"})
+
+        assert jobs.run_due(other) == 0
+        [row] = bench.sql("SELECT job, state FROM torg_outbox")
+        assert row == {"job": "work.deliver_event", "state": "parked"}
+
+        assert bench.run() == 1
+        assert heard == [{"what": "rain"}]
 
 
 class TestProgress:
