@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 import redis
 
@@ -363,6 +364,32 @@ class TestLanes:
         farm.start()
 
         bench.until(lambda: bench.sql("SELECT 1 FROM torg_heartbeat WHERE kind = 'worker'"))
+
+
+def test_the_commands_run_jobs_and_keep_time(deploy) -> None:
+    deployment = deploy([])
+    worker, scheduler = deployment.worker(), deployment.scheduler()
+
+    def ask(statement: str) -> Any:
+        with contextlib.closing(psycopg2.connect(_plain(deployment))) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                return cursor.fetchall()
+
+    ask("SELECT torg_enqueue('host.prune_outbox')")
+    eventually(lambda: ask("SELECT 1 FROM torg_outbox WHERE state = 'done'"), 60)
+    eventually(lambda: len(ask("SELECT DISTINCT kind FROM torg_heartbeat")) == 2, 60)
+
+    for child in (worker, scheduler):
+        child.process.terminate()
+    assert (worker.process.wait(20), scheduler.process.wait(20)) == (0, 0), worker.output()
+    assert ask("SELECT 1 FROM torg_heartbeat") == []
+
+
+def _plain(deployment: Any) -> str:
+    url: str = deployment.environ["TORG_DATABASE_URL"]
+    return url.replace("postgresql+psycopg2://", "postgresql://")
 
 
 def _produce(bench, port: int, committed: set[str]) -> None:
