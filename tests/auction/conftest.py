@@ -92,7 +92,8 @@ class Database:
 
     def bid(self, auction_id: int, bidder_id: int, amount: int | None = None, **more: Any) -> Any:
         """Call the function that a bid is."""
-        with self.cursor() as cursor:
+        self.all("SELECT 1")
+        with self._connection.cursor() as cursor:
             return place(cursor, auction_id, bidder_id, amount, **more)
 
     def past_bids(
