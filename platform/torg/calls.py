@@ -105,6 +105,8 @@ class Call:
 
 def _resolve_if_valid() -> None:
     """On public routes a stale token is no hindrance: refreshing and signing in are such routes."""
+    if ready_answers.is_anonymous(request.environ):
+        return
     try:
         identity.resolve(request)
     except UnauthorizedError:

@@ -206,7 +206,9 @@ def commit() -> None:
     actions = present.info.pop("after_commit", [])
     try:
         present.flush()
-        _commit_flushed(present)
+        # Autocommitted statements are committed, and of nothing there is nothing to commit.
+        if present.in_transaction() and not present.info.get("autocommit"):
+            _commit_flushed(present)
     except BaseException:
         rollback()
         raise

@@ -6,16 +6,19 @@ Flask, take theirs from here too.
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 import flask
 from flask import current_app, has_request_context, request
-from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response as AnyResponse
 
 from torg import db
 from torg.config import EXTENSION as CONFIG
+
+Environ = dict[str, Any]
+Header = tuple[str, str]
+StartResponse = Callable[..., Any]
 
 EXPOSED = (
     "X-Request-Id, ETag, Location, Retry-After, Idempotency-Replayed, RateLimit, RateLimit-Policy, "
@@ -27,12 +30,15 @@ _ALLOWED = (
 )
 _KEPT_UNDER = "torg.request_id"
 _SANE = re.compile(r"[\x21-\x7e]{1,128}")
-_SECURE = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
-    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+_SECURE = tuple(
+    (name.lower(), (name, value))
+    for name, value in (
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
+        ("Referrer-Policy", "no-referrer"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    )
 )
 NO_CONTENT_POLICY = (
     "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -50,7 +56,7 @@ def request_id() -> str:
     return id_of(request.environ) if has_request_context() else ""
 
 
-def id_of(environ: dict[str, Any]) -> str:
+def id_of(environ: Environ) -> str:
     """The caller's X-Request-Id when it is 1..128 visible ASCII characters, else a new one."""
     known: str | None = environ.get(_KEPT_UNDER)
     if known is None:
@@ -60,23 +66,41 @@ def id_of(environ: dict[str, Any]) -> str:
     return known
 
 
-def finish(response: AnyResponse) -> None:
-    """Add what is missing; a header that a view has set stays."""
-    headers = response.headers
-    for name, value in _SECURE:
-        headers.setdefault(name, value)
-    page = response.mimetype == "text/html"
-    headers.setdefault(
-        "Content-Security-Policy", PAGE_CONTENT_POLICY if page else NO_CONTENT_POLICY
-    )
-    if request.is_secure:
-        headers.setdefault("Strict-Transport-Security", _SECURE_TRANSPORT)
-    if "Authorization" in request.headers or "X-Api-Key" in request.headers:
-        headers.setdefault("Cache-Control", "no-store")
-    else:
-        headers.setdefault("Cache-Control", "no-cache")
-    allow_origin(request.environ, headers, origins())
-    headers["X-Request-Id"] = id_of(request.environ)
+def completing(
+    environ: Environ, start_response: StartResponse, allowed: frozenset[str]
+) -> StartResponse:
+    """A `start_response` that adds what every answer carries; a header that is there stays.
+
+    It works on the plain list that a WSGI server gets: the same through werkzeug's headers would
+    cost as much as all of Flask.
+    """
+
+    def start(status: str, listed: list[Header], exc_info: Any = None) -> Any:
+        complete(listed, is_anonymous=_is_anonymous(environ))
+        if environ.get("wsgi.url_scheme") == "https":
+            listed.append(("Strict-Transport-Security", _SECURE_TRANSPORT))
+        if allowed:
+            listed.extend(leave(environ, allowed))
+        listed.append(("X-Request-Id", id_of(environ)))
+        return start_response(status, listed, exc_info)
+
+    return start
+
+
+def complete(listed: list[Header], *, is_anonymous: bool) -> None:
+    """Add the headers that depend on the answer alone."""
+    present = {name.lower(): value for name, value in listed}
+    listed.extend([pair for key, pair in _SECURE if key not in present])
+    if "content-security-policy" not in present:
+        is_page = present.get("content-type", "").startswith("text/html")
+        policy = PAGE_CONTENT_POLICY if is_page else NO_CONTENT_POLICY
+        listed.append(("Content-Security-Policy", policy))
+    if "cache-control" not in present:
+        listed.append(("Cache-Control", "no-cache" if is_anonymous else "no-store"))
+
+
+def _is_anonymous(environ: Environ) -> bool:
+    return "HTTP_AUTHORIZATION" not in environ and "HTTP_X_API_KEY" not in environ
 
 
 def origins() -> frozenset[str]:
@@ -90,15 +114,16 @@ def origins_of(app: flask.Flask) -> frozenset[str]:
     return frozenset(settings.host.cors_origins) if settings is not None else frozenset()
 
 
-def allow_origin(environ: Mapping[str, Any], headers: Headers, allowed: frozenset[str]) -> None:
-    """Let the page of a listed origin read the answer, and no other."""
-    if not allowed:
-        return
-    headers.add("Vary", "Origin")
+def leave(environ: Environ, allowed: frozenset[str]) -> list[Header]:
+    """The headers that let the page of a listed origin read the answer, and no other."""
     origin = environ.get("HTTP_ORIGIN")
-    if origin is not None and (origin in allowed or "*" in allowed):
-        headers["Access-Control-Allow-Origin"] = origin if origin in allowed else "*"
-        headers["Access-Control-Expose-Headers"] = EXPOSED
+    if origin is None or not (origin in allowed or "*" in allowed):
+        return [("Vary", "Origin")]
+    return [
+        ("Vary", "Origin"),
+        ("Access-Control-Allow-Origin", origin if origin in allowed else "*"),
+        ("Access-Control-Expose-Headers", EXPOSED),
+    ]
 
 
 def preflight() -> AnyResponse | None:

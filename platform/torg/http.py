@@ -73,6 +73,11 @@ class Application(flask.Flask):
         self.url_map.converters = {**self.url_map.converters, "int": IdConverter}
         self.extensions[operations.EXTENSION] = Mounted({}, {}, {})
 
+    def wsgi_app(self, environ: Any, start_response: Any) -> Any:
+        """Flask's, with the headers of every answer added last."""
+        allowed = operations.of(self).origins
+        return super().wsgi_app(environ, headers.completing(environ, start_response, allowed))
+
     def full_dispatch_request(self, *context: Any) -> flask.Response:
         """Begin counting, timing and logging of the request, then dispatch it."""
         environ = request.environ
@@ -97,16 +102,15 @@ class Application(flask.Flask):
         return Call(self, operation).answer()
 
     def process_response(self, *arguments: Any) -> flask.Response:
-        """Add the headers of every answer, after everybody else."""
+        """Add limits, timing and numbers, after everybody else."""
         response = super().process_response(*arguments)
-        response.headers.update(limits.answer_headers())
-        mounted = operations.of(self)
-        seconds = time.perf_counter() - request.environ.get("torg.started", time.perf_counter())
-        if mounted.is_debugging:
+        environ = request.environ
+        seconds = time.perf_counter() - environ["torg.started"]
+        limits.add_headers(response, environ)
+        if operations.of(self).is_debugging:
             headers.timing(response, seconds)
-        headers.finish(response)
         calls.keep_ready(self, response)
-        _observe(response.status_code, seconds)
+        _observe(environ, response.status_code, seconds)
         return response
 
     def _refuse_away(self, mounted: Mounted) -> None:
@@ -123,13 +127,13 @@ class Application(flask.Flask):
                 raise PluginAwayError(plugin=plugin.name, state=str(plugin.state))
 
 
-def _observe(status: int, seconds: float) -> None:
+def _observe(environ: Any, status: int, seconds: float) -> None:
     count = db.statistics()
-    route = request.url_rule.rule if request.url_rule is not None else ""
+    rule = request.url_rule
     metrics.observe_request(
-        request.environ.get("torg.plugin", HOST),
-        route,
-        request.method,
+        environ.get("torg.plugin", HOST),
+        rule.rule if rule is not None else "",
+        environ["REQUEST_METHOD"],
         status,
         seconds,
         count.statements,
@@ -147,6 +151,7 @@ def init(app: Application) -> None:
     mounted.body_limit_bytes = host.body_limit_bytes
     mounted.upload_limit_bytes = host.upload_limit_bytes
     mounted.is_debugging = host.debug
+    mounted.origins = headers.origins_of(app)
     if host.proxy_hops:
         hops = host.proxy_hops
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # Flask's own way to add a layer

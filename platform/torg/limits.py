@@ -8,6 +8,7 @@ Limits that must hold exactly, such as sign-in attempts, are rows in the databas
 import threading
 import time
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
@@ -18,6 +19,7 @@ from flask import current_app
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage, RedisStorage
 from redis.exceptions import RedisError
+from werkzeug.wrappers import Response as AnyResponse
 
 from torg import identity, redis_client
 from torg.blueprint import LimitRule
@@ -180,6 +182,8 @@ def check(rules: tuple[LimitRule, ...], operation: str, request: flask.Request) 
     Raises:
         TooManyError: one of the windows is full.
     """
+    if not rules:
+        return
     standings = []
     for rule in rules:
         standing = hit(rule.name or operation, rule.rate, _caller(rule, request))
@@ -197,9 +201,11 @@ def headers(standings: list[Standing]) -> dict[str, str]:
     return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(present)}
 
 
-def answer_headers() -> dict[str, str]:
-    """The headers of the limits that the present request was counted under."""
-    return headers(flask.request.environ.get(_STANDINGS, []))
+def add_headers(response: AnyResponse, environ: Mapping[str, Any]) -> None:
+    """Tell in an answer where its caller stands under the limits the request was counted under."""
+    standings = environ.get(_STANDINGS)
+    if standings:
+        response.headers.update(headers(standings))
 
 
 @lru_cache(maxsize=256)

@@ -55,6 +55,7 @@ class Mounted:
     body_limit_bytes: int = _DEFAULT_BODY_BYTES
     upload_limit_bytes: int = _DEFAULT_UPLOAD_BYTES
     is_debugging: bool = False
+    origins: frozenset[str] = frozenset()
 
 
 def mount(app: flask.Flask, blueprint: Blueprint, *, plugin: str, prefix: str) -> None:

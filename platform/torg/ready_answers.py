@@ -20,7 +20,7 @@ from typing import Any
 import flask
 from flask import request
 from redis.exceptions import RedisError
-from werkzeug.datastructures import Headers, LanguageAccept
+from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -141,6 +141,7 @@ class ReadyAnswers:
         self._filling: dict[Key, threading.Event] = {}
         self._versions = _Versions(app, self.clear)
         self._tags = cache.tags(app)
+        self._origins = headers.origins_of(app)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Send the ready answer if there is one that is true, else go on to Flask."""
@@ -173,9 +174,7 @@ class ReadyAnswers:
         listed = [*entry.headers, ("X-Request-Id", headers.id_of(environ))]
         listed.append(("Age", str(int(started - entry.made))))
         if self._origins:
-            more = Headers()
-            headers.allow_origin(environ, more, self._origins)
-            listed.extend(more)
+            listed.extend(headers.leave(environ, self._origins))
         if known:
             start_response("304 Not Modified", listed)
         else:
@@ -187,10 +186,6 @@ class ReadyAnswers:
             entry.plugin, entry.route, "GET", status, time.monotonic() - started
         )
         return [] if known else [entry.body]
-
-    @property
-    def _origins(self) -> frozenset[str]:
-        return headers.origins_of(self._app)
 
     def begin(self, key: Key, tags: tuple[str, ...], seconds: float) -> Filling | None:
         """Read the versions before the view reads anything else; None without Redis."""
@@ -217,10 +212,12 @@ class ReadyAnswers:
             for name, value in response.headers.items()
             if name.lower() not in _OF_ONE_REQUEST | {"content-type", "content-length"}
         ]
+        kept.append(("Vary", _VARY))
+        headers.complete(kept, is_anonymous=True)
         entry = _Entry(
             command=_command(filling.tags),
             versions=filling.versions,
-            headers=[*kept, ("Vary", _VARY)],
+            headers=kept,
             body=body,
             etag=tag,
             made=filling.started,

@@ -142,6 +142,9 @@ def check_length(request: flask.Request, limit_bytes: int) -> None:
         TooLargeError: the declared length is above the limit. A streamed body that grows past it
             fails with the same answer where it is read.
     """
+    environ = request.environ
+    if "CONTENT_LENGTH" not in environ and "HTTP_TRANSFER_ENCODING" not in environ:
+        return
     # werkzeug cuts a streamed body at the maximum without a word: one byte more shows the cut.
     request.max_content_length = limit_bytes + 1
     request.max_form_memory_size = limit_bytes
