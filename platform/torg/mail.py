@@ -206,8 +206,8 @@ def queue_mail(
     return outbox.enqueue(JOB, payload, key=f"{template}:{whom}:{key}", priority=priority)
 
 
-def send_mail(payload: dict[str, Any], run: JobRun) -> dict[str, Any]:
-    """The job: look the recipient up, render, send. What it returns holds no address.
+def send_mail(payload: dict[str, Any], run: JobRun) -> dict[str, Any] | None:
+    """The job: look the recipient up, render, send. Its result holds no address.
 
     Raises:
         MailError: tried again later.
@@ -224,8 +224,10 @@ def send_mail(payload: dict[str, Any], run: JobRun) -> dict[str, Any]:
         facts = {**facts, **template.complete(facts)}
     rendered = _render(template, recipient, facts, locale)
     message = _message(rendered, recipient, run.key or str(run.id))
-    # Before the sending: between that and the commit as little as possible may happen.
-    session.execute(_FORGET, {"id": run.id})
+    # Before the sending: between that and the commit as little as possible may happen, so the
+    # result is stored here, too, and not returned.
+    result = json.dumps({"message_id": message.msgId})
+    session.execute(_FORGET, {"id": run.id, "result": result})
     try:
         _mail(current_app).sender.send(message)
     except (MailRefusedError, ValueError) as error:
@@ -235,11 +237,14 @@ def send_mail(payload: dict[str, Any], run: JobRun) -> dict[str, Any]:
         metrics.count_mail(template.name, "failed")
         raise
     metrics.count_mail(template.name, "sent")
-    return {"message_id": message.msgId}
+    return None
 
 
 # Codes and links are for the recipient's eyes; once sent, no copy of them stays in the database.
-_FORGET = text("UPDATE torg_outbox SET payload = payload - 'context' - 'email' WHERE id = :id")
+_FORGET = text(
+    "UPDATE torg_outbox SET payload = payload - 'context' - 'email',"
+    " result = CAST(:result AS jsonb) WHERE id = :id"
+)
 
 
 def preview(template: MailTemplate, locale: str) -> Rendered:

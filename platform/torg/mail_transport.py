@@ -210,11 +210,13 @@ def open_transport(
 
 
 def _close(connection: smtplib.SMTP) -> None:
-    """Say goodbye; the mail is accepted already, so a rude end changes nothing."""
-    try:
-        connection.quit()
-    except (smtplib.SMTPException, OSError):
-        connection.close()
+    """Say goodbye without waiting for an answer.
+
+    The mail is accepted already, and until the job has committed a crash would send it again.
+    """
+    with suppress(smtplib.SMTPException, OSError):
+        connection.putcmd("quit")
+    connection.close()
 
 
 def _refusal(code: int, reply: bytes | str) -> MailError:
