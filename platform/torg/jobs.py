@@ -37,16 +37,21 @@ class Job:
     The handler runs at least once for every job in the outbox and may run again after a crash, so
     it must be safe to repeat. It is called inside a write unit of work: what it changes through
     `torg.db.session` commits together with the job's mark `done`; an error rolls all of it back and
-    the job is tried again. What it returns (JSON) is the job's result.
+    the job is tried again. What it returns (JSON) is the job's result; a member `file` in it, a key
+    of `torg.storage`, is shown to the job's owner as a signed link.
+
+    An effect outside of the database (a mail, a call) belongs at the very end: between it and the
+    commit lies the only moment in which a crash makes it happen twice.
 
     Attributes:
         name: `<plugin>.<what_to_do>`.
         handler: called with the payload and the `JobRun`.
         max_attempts: tries before the job is dead and waits for `torg jobs retry`.
         queue: `torg run worker --queue NAME` runs only jobs of that queue.
-        priority: `outbox.URGENT` jobs never wait for others, `outbox.BULK` ones let all others go
-            first.
-        limit_seconds: longest run; then it is stopped and tried again.
+        priority: `outbox.URGENT` jobs never wait for others, not even for one that is running;
+            they are for quick work in the database. `outbox.BULK` ones let all others go first.
+        limit_seconds: longest run; then it is stopped and tried again. In the lane of urgent jobs
+            only the database's own time limits count.
         longest_wait_seconds: where the doubling pauses between attempts end.
     """
 

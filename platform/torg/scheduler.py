@@ -21,8 +21,9 @@ import redis
 import structlog
 from rq_scheduler import Scheduler
 
-from torg import config, db, doorbell, heartbeats, redis_client, schedules
+from torg import config, db, doorbell, redis_client, schedules
 from torg.config import Settings
+from torg.process_chores import Chores
 from torg.ring_listener import Ring
 
 INTERVAL_SECONDS = 1
@@ -113,7 +114,7 @@ class Timekeeper:
         """Prepare; `run` starts."""
         self.app = app
         self._is_synced = False
-        self._beaten_at = -heartbeats.BEAT_SECONDS
+        self._chores = Chores(app, "scheduler")
 
     def run(self) -> int:
         """Be the clock until SIGTERM or SIGINT; returns the exit code."""
@@ -129,17 +130,14 @@ class Timekeeper:
                 self._survive(self._keep_time)
                 time.sleep(INTERVAL_SECONDS)
         except SystemExit:
-            self._survive(self._leave)
+            self._survive(self._chores.leave)
             _log.info("scheduler_stopped")
             return 0
 
     def look(self) -> None:
         """What every turn does without Redis: overdue ticks, and a sign of life."""
         schedules.fire_overdue(self.app, OVERDUE_SECONDS)
-        if time.monotonic() - self._beaten_at >= heartbeats.BEAT_SECONDS:
-            with db.unit_of_work("statement", self.app):
-                heartbeats.beat("scheduler")
-            self._beaten_at = time.monotonic()
+        self._chores.do_when_due()
 
     def _keep_time(self) -> None:
         if not self._is_synced:
@@ -152,10 +150,6 @@ class Timekeeper:
             except redis.exceptions.RedisError as error:
                 _log.debug("clock_without_redis", error=type(error).__name__)
         self.look()
-
-    def _leave(self) -> None:
-        with db.unit_of_work("statement", self.app):
-            heartbeats.leave()
 
     def _survive(self, action: Callable[[], object]) -> None:
         """Do it; whatever goes wrong is said, and tried again with the next turn."""

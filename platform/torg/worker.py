@@ -28,7 +28,6 @@ from torg import (
     config,
     db,
     doorbell,
-    heartbeats,
     job_execution,
     jobs,
     outbox,
@@ -37,6 +36,7 @@ from torg import (
     schedules,
 )
 from torg.config import Settings
+from torg.process_chores import Chores
 
 LOOK_SECONDS = 1.0
 # Long enough that a living scheduler is always the first.
@@ -59,6 +59,7 @@ class Worker:
         """
         self._app = app
         self._queues = tuple(queues)
+        self._chores = Chores(app, "worker")
         self._stopping = False
         self._asked_at = 0.0
         self._rings = 0
@@ -88,7 +89,7 @@ class Worker:
                 thread.join()
         finally:
             doorbell.stop_listening(self._wake)
-        self._once("leave", self._leave)
+        self._once("leave", self._chores.leave)
         _log.info("worker_stopped")
         return 0
 
@@ -126,25 +127,17 @@ class Worker:
                     self._rung.wait(LOOK_SECONDS)
 
     def _keep_house(self) -> None:
-        chores_at = 0.0
         while not self._stopping:
             self._once("schedules", self._fire_overdue)
-            if time.monotonic() - chores_at >= heartbeats.BEAT_SECONDS:
-                chores_at = time.monotonic()
-                self._once("heartbeat", self._beat)
-                self._once("settle", lambda: job_execution.settle(self._app))
+            self._once("chores", self._do_chores)
             time.sleep(LOOK_SECONDS)
 
     def _fire_overdue(self) -> None:
         schedules.fire_overdue(self._app, SCHEDULE_GRACE_SECONDS)
 
-    def _beat(self) -> None:
-        with db.unit_of_work("statement", self._app):
-            heartbeats.beat("worker")
-
-    def _leave(self) -> None:
-        with db.unit_of_work("statement", self._app):
-            heartbeats.leave()
+    def _do_chores(self) -> None:
+        if self._chores.do_when_due():
+            job_execution.settle(self._app)
 
     def _hear(self) -> None:
         known = jobs.runnable(self._app, self._queues).values()

@@ -21,7 +21,9 @@ import psycopg2
 import pytest
 import redis
 
-from torg import db, doorbell, embedded, outbox, ring_listener
+from torg import db, doorbell, embedded, jobs, outbox, plugins, ring_listener, schedules
+from torg.plugins import State
+from torg.process_chores import Chores
 from torg.testing_processes import eventually, free_port
 
 pytest_plugins = ("work_bench",)
@@ -358,6 +360,18 @@ class TestLanes:
         bench.until(lambda: bench.row(own)["state"] == "done")
 
         assert bench.row(other)["state"] == "queued"
+
+    def test_a_plugin_that_waited_for_its_migrations_begins_without_a_restart(self, bench) -> None:
+        app = bench.build(with_schedules=True)
+        plugins.registry(app).plugins["work"].state = State.PENDING
+        assert "work.each_second" not in schedules.sync(app)
+        chores = Chores(app, "worker")
+
+        chores.do_when_due()
+        chores.do_when_due()
+
+        assert "work.each_second" in schedules.upcoming(app)
+        assert "work.note" in jobs.runnable(app)
 
     def test_a_worker_shows_that_it_lives(self, bench) -> None:
         farm = bench.farm()
