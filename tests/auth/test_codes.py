@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 PASSWORD = "a fine long sentence"
 NEW_PASSWORD = "another fine sentence"
@@ -11,18 +12,18 @@ def _other(code: str) -> str:
     return f"{(int(code) + 1) % 1_000_000:06d}"
 
 
-def _verify(api, code: str):
+def _verify(api: Any, code: str) -> Any:
     return api.post("/verify-email", {"email": "anna@example.com", "code": code})
 
 
-def test_a_code_works_once(api, code_for) -> None:
+def test_a_code_works_once(api: Any, code_for: Any) -> None:
     api.register("anna")
     code = code_for("anna@example.com")
     assert _verify(api, code).status_code == 200
     assert _verify(api, code).status_code == 422
 
 
-def test_after_five_wrong_tries_a_code_is_dead(api, code_for) -> None:
+def test_after_five_wrong_tries_a_code_is_dead(api: Any, code_for: Any) -> None:
     api.register("anna")
     code = code_for("anna@example.com")
     for _ in range(5):
@@ -32,7 +33,7 @@ def test_after_five_wrong_tries_a_code_is_dead(api, code_for) -> None:
     assert _verify(api, code).status_code == 422
 
 
-def test_the_fifth_try_may_still_be_right(api, code_for) -> None:
+def test_the_fifth_try_may_still_be_right(api: Any, code_for: Any) -> None:
     api.register("anna")
     code = code_for("anna@example.com")
     for _ in range(4):
@@ -40,7 +41,7 @@ def test_the_fifth_try_may_still_be_right(api, code_for) -> None:
     assert _verify(api, code).status_code == 200
 
 
-def test_tries_at_once_are_counted_one_by_one(api, code_for, sql) -> None:
+def test_tries_at_once_are_counted_one_by_one(api: Any, code_for: Any, sql: Any) -> None:
     api.register("anna")
     code = code_for("anna@example.com")
     start = threading.Barrier(8)
@@ -54,7 +55,7 @@ def test_tries_at_once_are_counted_one_by_one(api, code_for, sql) -> None:
     assert sql("SELECT tries FROM auth_one_time_code") == [(5,)]
 
 
-def test_a_right_code_given_at_once_is_used_once(api, code_for, sql) -> None:
+def test_a_right_code_given_at_once_is_used_once(api: Any, code_for: Any) -> None:
     api.register("anna")
     code = code_for("anna@example.com")
     start = threading.Barrier(4)
@@ -67,7 +68,9 @@ def test_a_right_code_given_at_once_is_used_once(api, code_for, sql) -> None:
         assert sorted(pool.map(use, range(4))) == [200, 422, 422, 422]
 
 
-def test_after_fifteen_minutes_code_and_link_are_void(api, code_for, mails, sql) -> None:
+def test_after_fifteen_minutes_code_and_link_are_void(
+    api: Any, code_for: Any, mails: Any, sql: Any
+) -> None:
     api.register("anna")
     code = code_for("anna@example.com")
     [(minutes,)] = sql(
@@ -80,7 +83,7 @@ def test_after_fifteen_minutes_code_and_link_are_void(api, code_for, mails, sql)
     assert api.get("/verify-email?" + link.partition("?")[2]).status_code == 422
 
 
-def test_tries_that_are_used_up_leave_the_link_alone(api, code_for, mails) -> None:
+def test_tries_that_are_used_up_leave_the_link_alone(api: Any, code_for: Any, mails: Any) -> None:
     api.register("anna")
     code = code_for("anna@example.com")
     for _ in range(6):
@@ -89,7 +92,7 @@ def test_tries_that_are_used_up_leave_the_link_alone(api, code_for, mails) -> No
     assert api.get("/verify-email?" + link.partition("?")[2]).status_code == 200
 
 
-def test_a_new_code_makes_the_older_one_void(api, code_for, mails) -> None:
+def test_a_new_code_makes_the_older_one_void(api: Any, code_for: Any, mails: Any) -> None:
     api.register("anna")
     older = code_for("anna@example.com")
     older_link = next(
@@ -103,7 +106,7 @@ def test_a_new_code_makes_the_older_one_void(api, code_for, mails) -> None:
     assert _verify(api, newer).status_code == 200
 
 
-def test_a_code_of_one_purpose_never_works_for_another(api, code_for) -> None:
+def test_a_code_of_one_purpose_never_works_for_another(api: Any, code_for: Any) -> None:
     api.register("anna")
     confirming = code_for("anna@example.com")
     body = {"email": "anna@example.com", "code": confirming, "password": NEW_PASSWORD}
@@ -115,7 +118,7 @@ def test_a_code_of_one_purpose_never_works_for_another(api, code_for) -> None:
     assert _verify(api, confirming).status_code == 200
 
 
-def test_a_link_of_one_purpose_never_works_for_another(api, app, sql) -> None:
+def test_a_link_of_one_purpose_never_works_for_another(api: Any, app: Any, sql: Any) -> None:
     from torg.db import unit_of_work
     from torg_auth.domain.codes import Purpose, link_use
     from torg_auth.services import codes
@@ -130,7 +133,9 @@ def test_a_link_of_one_purpose_never_works_for_another(api, app, sql) -> None:
     assert sql("SELECT email_verified_at FROM auth_user") == [(None,)]
 
 
-def test_a_new_password_ends_every_session_and_the_owner_is_told(api, code_for, mails) -> None:
+def test_a_new_password_ends_every_session_and_the_owner_is_told(
+    api: Any, code_for: Any, mails: Any
+) -> None:
     api.register("anna")
     before = api.log_in("anna").get_json()
     assert api.post("/password/forgot", {"email": "ANNA@example.com"}).status_code == 202
@@ -147,7 +152,7 @@ def test_a_new_password_ends_every_session_and_the_owner_is_told(api, code_for, 
     assert "has just been changed" in mails("anna@example.com")[0].text
 
 
-def test_setting_a_new_password_proves_the_address_too(api, code_for) -> None:
+def test_setting_a_new_password_proves_the_address_too(api: Any, code_for: Any) -> None:
     api.register("anna")
     api.post("/password/forgot", {"email": "anna@example.com"})
     body = {
@@ -160,7 +165,7 @@ def test_setting_a_new_password_proves_the_address_too(api, code_for) -> None:
     assert api.get("/me", token=token).get_json()["email_verified"] is True
 
 
-def test_a_weak_new_password_is_refused_and_the_code_stays_good(api, code_for) -> None:
+def test_a_weak_new_password_is_refused_and_the_code_stays_good(api: Any, code_for: Any) -> None:
     api.register("anna")
     api.post("/password/forgot", {"email": "anna@example.com"})
     body = {"email": "anna@example.com", "code": code_for("anna@example.com")}
@@ -170,7 +175,7 @@ def test_a_weak_new_password_is_refused_and_the_code_stays_good(api, code_for) -
     assert api.post("/password/reset", {**body, "password": NEW_PASSWORD}).status_code == 204
 
 
-def test_a_wrong_reset_code_changes_nothing(api, code_for) -> None:
+def test_a_wrong_reset_code_changes_nothing(api: Any, code_for: Any) -> None:
     api.register("anna")
     token = api.token("anna")
     api.post("/password/forgot", {"email": "anna@example.com"})
@@ -184,7 +189,9 @@ def test_a_wrong_reset_code_changes_nothing(api, code_for) -> None:
     assert api.log_in("anna", PASSWORD).status_code == 200
 
 
-def test_old_codes_and_sessions_are_forgotten_in_the_end(api, app, sql, code_for) -> None:
+def test_old_codes_and_sessions_are_forgotten_in_the_end(
+    api: Any, app: Any, sql: Any, code_for: Any
+) -> None:
     from torg.db import unit_of_work
     from torg_auth.services.housekeeping import forget_old
 

@@ -1,4 +1,4 @@
-"""Codes, claims of tokens, places and grants: the pure rules of accounts."""
+"""Codes, claims of tokens, devices and grants: the pure rules of accounts."""
 
 import string
 
@@ -15,7 +15,7 @@ from torg_auth.domain.access import (
     missing_roles,
 )
 from torg_auth.domain.codes import Purpose, code_of, hash_of, is_same
-from torg_auth.domain.places import device_label, place_of
+from torg_auth.domain.devices import device_label
 from torg_auth.domain.tokens import ACCESS, Key, Keys, access_or_none
 
 KEY = b"k" * 32
@@ -99,23 +99,6 @@ def test_the_newest_key_signs_and_all_are_found() -> None:
     assert keys.find("unknown") is None
     assert keys.find(None) is None
     assert keys.find(["x"]) is None
-
-
-@pytest.mark.parametrize(
-    ("address", "place"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
-        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
-        ("", "unknown"),
-        (None, "unknown"),
-        ("evil", "unknown"),
-    ],
-)
-def test_a_place_is_an_address_or_the_64_of_it(address: str | None, place: str) -> None:
-    assert place_of(address) == place
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ CALLER = Caller("192.0.2.1", "192.0.2.1", "Test", "")
 RACERS = 4
 
 
-def test_refreshing_gives_new_tokens_of_the_same_session(api) -> None:
+def test_refreshing_gives_new_tokens_of_the_same_session(api: Any) -> None:
     api.register("anna")
     first = api.log_in("anna").get_json()
     answer = api.refresh(first["refresh_token"])
@@ -32,7 +32,9 @@ def test_refreshing_gives_new_tokens_of_the_same_session(api) -> None:
     assert session["is_current"]
 
 
-def test_a_used_token_ends_its_session_and_the_owner_is_told(api, sql, mails) -> None:
+def test_a_used_token_ends_its_session_and_the_owner_is_told(
+    api: Any, sql: Any, mails: Any
+) -> None:
     api.register("anna")
     first = api.log_in("anna").get_json()
     second = api.refresh(first["refresh_token"]).get_json()
@@ -48,7 +50,7 @@ def test_a_used_token_ends_its_session_and_the_owner_is_told(api, sql, mails) ->
     assert "used twice" in mails("anna@example.com")[0].text
 
 
-def test_a_reuse_ends_that_session_only_and_is_told_once(api, mails) -> None:
+def test_a_reuse_ends_that_session_only_and_is_told_once(api: Any, mails: Any) -> None:
     api.register("anna")
     first, other = api.log_in("anna").get_json(), api.log_in("anna").get_json()
     api.refresh(first["refresh_token"])
@@ -59,7 +61,7 @@ def test_a_reuse_ends_that_session_only_and_is_told_once(api, mails) -> None:
     assert len(told) == 1
 
 
-def test_an_unknown_token_is_refused_and_ends_nothing(api) -> None:
+def test_an_unknown_token_is_refused_and_ends_nothing(api: Any) -> None:
     api.register("anna")
     body = api.log_in("anna").get_json()
     for wrong in ("x", body["refresh_token"][:-1], body["refresh_token"] + "A", "\u00e9"):
@@ -67,14 +69,14 @@ def test_an_unknown_token_is_refused_and_ends_nothing(api) -> None:
     assert api.refresh(body["refresh_token"]).status_code == 200
 
 
-def test_an_access_token_of_an_older_refresh_stays_good_until_its_own_end(api) -> None:
+def test_an_access_token_of_an_older_refresh_stays_good_until_its_own_end(api: Any) -> None:
     api.register("anna")
     first = api.log_in("anna").get_json()
     api.refresh(first["refresh_token"])
     assert api.get("/me", token=first["token"]).status_code == 200
 
 
-def test_the_database_itself_allows_one_live_token_for_a_session(api, sql) -> None:
+def test_the_database_itself_allows_one_live_token_for_a_session(api: Any, sql: Any) -> None:
     import pytest
     from sqlalchemy.exc import IntegrityError
 
@@ -102,7 +104,7 @@ def _open(app: Any) -> str:
         return sessions.open_session(1, CALLER).refresh_token
 
 
-def test_of_four_at_once_never_more_than_one_gets_in(api, app, sql) -> None:
+def test_of_four_at_once_never_more_than_one_gets_in(api: Any, app: Any, sql: Any) -> None:
     api.register("anna")
     for _ in range(25):
         token = _open(app)
@@ -119,7 +121,7 @@ def test_of_four_at_once_never_more_than_one_gets_in(api, app, sql) -> None:
     assert sql("SELECT count(*) FROM auth_session WHERE revoked_at IS NULL") == [(0,)]
 
 
-def test_control_a_check_before_the_update_lets_all_four_in(api, app) -> None:
+def test_control_a_check_before_the_update_lets_all_four_in(api: Any, app: Any) -> None:
     """Without the one conditional statement the race above would be lost."""
     api.register("anna")
     token_hash = hashlib.sha256(_open(app).encode()).digest()
@@ -142,7 +144,9 @@ def test_control_a_check_before_the_update_lets_all_four_in(api, app) -> None:
 STEPS = st.lists(st.tuples(st.sampled_from(["use", "end"]), st.integers(0, 5)), max_size=12)
 
 
-def test_after_any_history_a_session_has_at_most_one_live_token(api, app, sql) -> None:
+def test_after_any_history_a_session_has_at_most_one_live_token(
+    api: Any, app: Any, sql: Any
+) -> None:
     api.register("anna")
 
     @settings(

@@ -1,6 +1,7 @@
 """Rule 1: register, and confirm by code or by link."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ def _link_token(text: str) -> str:
     return found.group(1)
 
 
-def test_registering_answers_201_and_mails_a_code_and_a_link(api, mails) -> None:
+def test_registering_answers_201_and_mails_a_code_and_a_link(api: Any, mails: Any) -> None:
     answer = api.register("anna")
     assert answer.status_code == 201
     body = answer.get_json()
@@ -27,12 +28,12 @@ def test_registering_answers_201_and_mails_a_code_and_a_link(api, mails) -> None
     assert URL.search(sent.html)
 
 
-def test_the_mail_speaks_the_language_of_the_new_account(api, mails) -> None:
+def test_the_mail_speaks_the_language_of_the_new_account(api: Any, mails: Any) -> None:
     api.register("vera", locale="ru")
     assert "Подтвердите" in mails("vera@example.com")[0].text
 
 
-def test_the_code_confirms_the_address(api, code_for) -> None:
+def test_the_code_confirms_the_address(api: Any, code_for: Any) -> None:
     api.register("anna")
     body = {"email": "ANNA@example.com", "code": code_for("anna@example.com")}
     assert api.post("/verify-email", body).get_json() == {"email_verified": True}
@@ -41,7 +42,7 @@ def test_the_code_confirms_the_address(api, code_for) -> None:
     assert me["verification_level"] == 1
 
 
-def test_the_link_confirms_the_address_once(api, mails) -> None:
+def test_the_link_confirms_the_address_once(api: Any, mails: Any) -> None:
     api.register("anna")
     token = _link_token(mails("anna@example.com")[0].text)
     assert api.get(f"/verify-email?token={token}").status_code == 200
@@ -51,7 +52,7 @@ def test_the_link_confirms_the_address_once(api, mails) -> None:
     assert again.get_json()["code"] == "link_invalid"
 
 
-def test_confirming_counts_from_the_next_request_on(api, code_for) -> None:
+def test_confirming_counts_from_the_next_request_on(api: Any, code_for: Any) -> None:
     api.register("anna")
     token = api.token("anna")
     assert api.get("/me", token=token).get_json()["email_verified"] is False
@@ -64,7 +65,7 @@ def test_confirming_counts_from_the_next_request_on(api, code_for) -> None:
         assert identity.resolve(request).email_verified is True
 
 
-def test_a_changed_link_is_refused(api, mails) -> None:
+def test_a_changed_link_is_refused(api: Any, mails: Any) -> None:
     api.register("anna")
     token = _link_token(mails("anna@example.com")[0].text)
     middle = len(token) - 10
@@ -74,7 +75,7 @@ def test_a_changed_link_is_refused(api, mails) -> None:
     assert api.get(f"/verify-email?token={token}").status_code == 200
 
 
-def test_username_and_address_are_unique_ignoring_case(api, sql) -> None:
+def test_username_and_address_are_unique_ignoring_case(api: Any, sql: Any) -> None:
     assert api.register("anna").status_code == 201
     taken = api.register("ANNA", email="other@example.com")
     assert taken.status_code == 409
@@ -84,14 +85,14 @@ def test_username_and_address_are_unique_ignoring_case(api, sql) -> None:
     assert len(addresses) == len(set(addresses)) == 1
 
 
-def test_a_refused_registration_leaves_nothing_behind(api, sql) -> None:
+def test_a_refused_registration_leaves_nothing_behind(api: Any, sql: Any) -> None:
     api.register("anna")
     api.register("Anna", email="other@example.com")
     assert sql("SELECT count(*) FROM torg_identity") == [(1,)]
     assert sql("SELECT count(*) FROM torg_outbox WHERE job = 'auth.greet'") == [(1,)]
 
 
-def test_the_database_itself_refuses_a_second_name_or_address(sql) -> None:
+def test_the_database_itself_refuses_a_second_name_or_address(sql: Any) -> None:
     from sqlalchemy.exc import IntegrityError
 
     add = (
@@ -129,7 +130,9 @@ def test_the_database_itself_refuses_a_second_name_or_address(sql) -> None:
         ({"verification_level": 3}, "/verification_level"),
     ],
 )
-def test_a_wrong_or_foreign_field_is_pointed_at(api, sql, change, pointer) -> None:
+def test_a_wrong_or_foreign_field_is_pointed_at(
+    api: Any, sql: Any, change: Any, pointer: Any
+) -> None:
     answer = api.register("anna", **change)
     assert answer.status_code == 422
     assert answer.content_type == "application/problem+json"
@@ -137,7 +140,7 @@ def test_a_wrong_or_foreign_field_is_pointed_at(api, sql, change, pointer) -> No
     assert sql("SELECT count(*) FROM auth_user") == [(0,)]
 
 
-def test_refusals_speak_the_language_that_was_asked_for(api) -> None:
+def test_refusals_speak_the_language_that_was_asked_for(api: Any) -> None:
     answer = api.post(
         "/register",
         {"username": "anna", "email": "anna@example.com", "password": "1234567890"},
@@ -147,7 +150,7 @@ def test_refusals_speak_the_language_that_was_asked_for(api) -> None:
     assert "распространённых" in answer.get_json()["errors"][0]["message"]
 
 
-def test_a_password_may_be_long_and_in_any_script(api) -> None:
+def test_a_password_may_be_long_and_in_any_script(api: Any) -> None:
     password = "пароль из многих слов 😀 " * 5
     assert api.register("anna", password=password).status_code == 201
     assert api.log_in("anna", password).status_code == 200

@@ -14,7 +14,7 @@ def _claims(token: str) -> dict[str, Any]:
     return claims
 
 
-def test_signing_in_by_name_or_by_address_gives_tokens(api) -> None:
+def test_signing_in_by_name_or_by_address_gives_tokens(api: Any) -> None:
     api.register("anna")
     for name in ("anna", "ANNA", "anna@example.com", "Anna@Example.com"):
         answer = api.log_in(name)
@@ -26,13 +26,13 @@ def test_signing_in_by_name_or_by_address_gives_tokens(api) -> None:
         assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_a_name_with_an_at_sign_in_the_username_field_is_an_address(api) -> None:
+def test_a_name_with_an_at_sign_in_the_username_field_is_an_address(api: Any) -> None:
     api.register("anna")
     body = {"username": "anna@example.com", "password": PASSWORD}
     assert api.post("/login", body).status_code == 200
 
 
-def test_a_login_names_exactly_one_of_username_and_email(api) -> None:
+def test_a_login_names_exactly_one_of_username_and_email(api: Any) -> None:
     api.register("anna")
     for body in (
         {"password": PASSWORD},
@@ -43,7 +43,7 @@ def test_a_login_names_exactly_one_of_username_and_email(api) -> None:
         assert api.post("/login", body).status_code == 422
 
 
-def test_an_access_token_says_who_for_whom_by_whom_and_how_long(api) -> None:
+def test_an_access_token_says_who_for_whom_by_whom_and_how_long(api: Any) -> None:
     api.register("anna")
     token = api.token("anna")
     header = json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))
@@ -60,12 +60,12 @@ def test_an_access_token_says_who_for_whom_by_whom_and_how_long(api) -> None:
     assert "csrf" not in claims
 
 
-def test_an_unconfirmed_account_may_sign_in_and_read(api) -> None:
+def test_an_unconfirmed_account_may_sign_in_and_read(api: Any) -> None:
     api.register("anna")
     assert api.get("/me", token=api.token("anna")).status_code == 200
 
 
-def test_a_wrong_password_and_an_unknown_name_get_the_same_401(api) -> None:
+def test_a_wrong_password_and_an_unknown_name_get_the_same_401(api: Any) -> None:
     api.register("anna")
     for name in ("anna", "nobody", "nobody@example.com"):
         answer = api.log_in(name, "not the password")
@@ -74,7 +74,7 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_401(api) -> None:
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_signing_out_ends_the_session_at_once(api) -> None:
+def test_signing_out_ends_the_session_at_once(api: Any) -> None:
     api.register("anna")
     body = api.log_in("anna").get_json()
     assert api.get("/me", token=body["token"]).status_code == 200
@@ -83,14 +83,14 @@ def test_signing_out_ends_the_session_at_once(api) -> None:
     assert api.refresh(body["refresh_token"]).status_code == 401
 
 
-def test_signing_out_leaves_other_sessions_alone(api) -> None:
+def test_signing_out_leaves_other_sessions_alone(api: Any) -> None:
     api.register("anna")
     first, second = api.token("anna"), api.token("anna")
     api.post("/logout", token=first)
     assert api.get("/me", token=second).status_code == 200
 
 
-def test_ones_own_sessions_are_listed_with_device_and_place(api) -> None:
+def test_ones_own_sessions_are_listed_with_device_and_place(api: Any) -> None:
     api.register("anna")
     api.register("boris")
     api.token("boris")
@@ -105,7 +105,7 @@ def test_ones_own_sessions_are_listed_with_device_and_place(api) -> None:
     assert current["address"] == "198.51.100.9"
 
 
-def test_a_session_of_ones_own_can_be_ended(api) -> None:
+def test_a_session_of_ones_own_can_be_ended(api: Any) -> None:
     api.register("anna")
     mine, other = api.token("anna"), api.token("anna")
     number = int(_claims(other)["sid"])
@@ -115,7 +115,7 @@ def test_a_session_of_ones_own_can_be_ended(api) -> None:
     assert api.delete(f"/sessions/{number}", token=mine).status_code == 404
 
 
-def test_a_session_of_somebody_else_is_not_found(api) -> None:
+def test_a_session_of_somebody_else_is_not_found(api: Any) -> None:
     api.register("anna")
     api.register("boris")
     mine, foreign = api.token("anna"), api.token("boris")
@@ -125,14 +125,14 @@ def test_a_session_of_somebody_else_is_not_found(api) -> None:
     assert api.get("/me", token=foreign).status_code == 200
 
 
-def test_all_sessions_end_together(api) -> None:
+def test_all_sessions_end_together(api: Any) -> None:
     api.register("anna")
     tokens = [api.token("anna") for _ in range(3)]
     assert api.delete("/sessions", token=tokens[0]).status_code == 204
     assert [api.get("/me", token=token).status_code for token in tokens] == [401] * 3
 
 
-def test_a_session_ends_when_nobody_refreshes_it_for_thirty_days(api, sql) -> None:
+def test_a_session_ends_when_nobody_refreshes_it_for_thirty_days(api: Any, sql: Any) -> None:
     api.register("anna")
     body = api.log_in("anna").get_json()
     [(days,)] = sql("SELECT extract(day FROM expires_at - created_at) FROM auth_session")
@@ -142,7 +142,7 @@ def test_a_session_ends_when_nobody_refreshes_it_for_thirty_days(api, sql) -> No
     assert api.get("/me", token=body["token"]).status_code == 401
 
 
-def test_a_deactivated_account_cannot_sign_in_and_its_tokens_stop_at_once(api) -> None:
+def test_a_deactivated_account_cannot_sign_in_and_its_tokens_stop_at_once(api: Any) -> None:
     api.register("anna")
     body = api.log_in("anna").get_json()
     assert api.get("/me", token=body["token"]).status_code == 200
@@ -152,7 +152,10 @@ def test_a_deactivated_account_cannot_sign_in_and_its_tokens_stop_at_once(api) -
     assert api.log_in("anna").get_json()["code"] == "credentials_wrong"
 
 
-def test_a_hash_made_with_older_parameters_is_renewed_at_sign_in(api, sql, app) -> None:
+def test_a_hash_made_with_older_parameters_is_renewed_at_sign_in(
+    api: Any,
+    sql: Any,
+) -> None:
     from torg_auth.services.passwords import Hasher
 
     api.register("anna")
@@ -165,7 +168,9 @@ def test_a_hash_made_with_older_parameters_is_renewed_at_sign_in(api, sql, app) 
     assert api.log_in("anna").status_code == 200
 
 
-def test_a_password_changed_during_the_check_opens_no_session(api, sql, monkeypatch) -> None:
+def test_a_password_changed_during_the_check_opens_no_session(
+    api: Any, sql: Any, monkeypatch: Any
+) -> None:
     from torg_auth.services.passwords import Hasher
 
     api.register("anna")
@@ -181,7 +186,7 @@ def test_a_password_changed_during_the_check_opens_no_session(api, sql, monkeypa
     assert sql("SELECT count(*) FROM auth_session") == [(0,)]
 
 
-def test_no_password_code_or_token_is_kept_in_the_clear(api, sql, mails) -> None:
+def test_no_password_code_or_token_is_kept_in_the_clear(api: Any, sql: Any, mails: Any) -> None:
     api.register("anna")
     body = api.log_in("anna").get_json()
     tables = ("auth_user", "auth_session", "auth_refresh_token", "auth_one_time_code")

@@ -86,7 +86,7 @@ FORGED_CLAIMS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def signed_in(api) -> Any:
+def signed_in(api: Any) -> Any:
     """Account 1 with session 1, and proof that the forger's own tool makes a good token."""
     api.register("anna")
     api.token("anna")
@@ -113,13 +113,13 @@ def _accepted(api: Any, tokens: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def test_a_well_signed_token_with_wrong_claims_is_refused(signed_in) -> None:
+def test_a_well_signed_token_with_wrong_claims_is_refused(signed_in: Any) -> None:
     key = _key(signed_in.app)
     tokens = {name: _sign(key, _claims(**change)) for name, change in FORGED_CLAIMS.items()}
     assert _accepted(signed_in, tokens) == {}
 
 
-def test_a_token_of_another_key_or_algorithm_is_refused(signed_in) -> None:
+def test_a_token_of_another_key_or_algorithm_is_refused(signed_in: Any) -> None:
     key = _key(signed_in.app)
     stranger = Key("stranger", b"x" * 32)
     with signed_in.app.app_context():
@@ -140,7 +140,7 @@ def test_a_token_of_another_key_or_algorithm_is_refused(signed_in) -> None:
     assert _accepted(signed_in, tokens) == {}
 
 
-def test_a_header_with_any_other_algorithm_is_refused(signed_in) -> None:
+def test_a_header_with_any_other_algorithm_is_refused(signed_in: Any) -> None:
     key = _key(signed_in.app)
     tokens = {}
     for algorithm in ("none", "None", "NONE", "", "RS256", "ES256", ["HS256"], None, 7, {}):
@@ -151,7 +151,7 @@ def test_a_header_with_any_other_algorithm_is_refused(signed_in) -> None:
     assert _accepted(signed_in, tokens) == {}
 
 
-def test_garbage_is_refused(signed_in) -> None:
+def test_garbage_is_refused(signed_in: Any) -> None:
     garbage = [
         "",
         "x",
@@ -174,19 +174,19 @@ def test_garbage_is_refused(signed_in) -> None:
     assert _accepted(signed_in, {token: token for token in garbage}) == {}
 
 
-def test_other_credentials_and_none_at_all_are_refused(signed_in) -> None:
+def test_other_credentials_and_none_at_all_are_refused(signed_in: Any) -> None:
     assert _is_refused(signed_in.get("/me"))
     for value in ("Bearer", "Basic YTpi", "bearer", "Token x", "x", "Bearer a b", ""):
         assert _is_refused(signed_in.get("/me", headers={"Authorization": value})), value
 
 
-def test_a_refresh_token_opens_nothing_as_an_access_token_and_the_reverse(signed_in) -> None:
+def test_a_refresh_token_opens_nothing_as_an_access_token_and_the_reverse(signed_in: Any) -> None:
     body = signed_in.log_in("anna").get_json()
     assert _is_refused(signed_in.get("/me", token=body["refresh_token"]))
     assert _is_refused(signed_in.refresh(body["token"][:200]))
 
 
-def test_a_token_signed_by_a_former_key_is_still_accepted(make_app, app) -> None:
+def test_a_token_signed_by_a_former_key_is_still_accepted(make_app: Any) -> None:
     from torg_auth.domain.tokens import Keys
 
     former, present = (
@@ -205,7 +205,7 @@ def test_a_token_signed_by_a_former_key_is_still_accepted(make_app, app) -> None
         assert keys("access").find(old.newest.id) is None
 
 
-def test_mutated_tokens_never_pass_and_never_break_the_reader(signed_in) -> None:
+def test_mutated_tokens_never_pass_and_never_break_the_reader(signed_in: Any) -> None:
     from torg_auth.errors import TokenInvalidError
     from torg_auth.services.tokens import read_access
 

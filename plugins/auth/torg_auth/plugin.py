@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from torg import hookimpl
 from torg.contracts import Service
+from torg.db import unit_of_work
 from torg.demo import Demo
 from torg.http import Blueprint
 from torg.identity import Identity
@@ -91,6 +92,14 @@ def torg_cli() -> click.Group:
 def torg_on_enable() -> None:
     """Write the roles and permissions that the enabled plugins declare."""
     access.sync()
+
+
+@hookimpl
+def torg_ready(app: flask.Flask) -> None:
+    """The same for a plugin without tables, which is switched on without an upgrade."""
+    with unit_of_work(app=app):
+        if not access.is_in_line():
+            access.sync()
 
 
 @hookimpl

@@ -35,6 +35,7 @@ class AuthSettings(Section):
     confirm_url: str = Field(
         "",
         max_length=500,
+        pattern=r"^(https?://[^\s?#]+)?$",
         description="Page that confirmation links open, with `?token=…` appended; "
         "empty: the API's own answer.",
     )

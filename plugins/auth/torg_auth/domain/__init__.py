@@ -1,1 +1,1 @@
-"""Rules of accounts as pure functions: names, passwords, codes, tokens, roles, places."""
+"""Rules of accounts as pure functions: names, passwords, codes, tokens, roles, devices."""

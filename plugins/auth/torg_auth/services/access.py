@@ -32,8 +32,7 @@ def sync() -> list[Grant]:
         The grants that were new.
     """
     session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SYNC_LOCK})
-    declared = {each.name: each.roles for each in plugins.permissions().values()}
-    wanted = default_grants(declared)
+    wanted = _wanted()
     roles = _role_ids()
     added = missing_roles(wanted, roles)
     if added:
@@ -47,6 +46,16 @@ def sync() -> list[Grant]:
         ]
         session.execute(insert(RolePermission).values(rows))
     return new
+
+
+def is_in_line() -> bool:
+    """Whether everything that the enabled plugins declare is written; takes no lock."""
+    wanted = _wanted()
+    return not missing_roles(wanted, _role_ids()) and not missing_grants(wanted, _written())
+
+
+def _wanted() -> frozenset[Grant]:
+    return default_grants({each.name: each.roles for each in plugins.permissions().values()})
 
 
 def _role_ids() -> dict[str, int]:

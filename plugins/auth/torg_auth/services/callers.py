@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from flask import has_request_context, request
 
 from torg import logs
-from torg_auth.domain.places import device_label, place_of
+from torg.limits import network_of
+from torg_auth.domain.devices import device_label
 
 DEVICE_COOKIE = "torg_device"
 
@@ -14,7 +15,8 @@ DEVICE_COOKIE = "torg_device"
 class Caller:
     """The network address, device and request behind a call.
 
-    `device` is the signed mark that the device kept from an earlier sign-in, if it sent one.
+    `place` is the address or, for IPv6, its /64: the unit in which callers are counted. `device` is
+    the signed mark that the device kept from an earlier sign-in, if it sent one.
     """
 
     address: str
@@ -31,7 +33,7 @@ def present_caller() -> Caller:
         return Caller("", "local", "Command line", request_id)
     return Caller(
         address=(request.remote_addr or "")[:45],
-        place=place_of(request.remote_addr),
+        place=network_of(request.remote_addr),
         device_label=device_label(request.headers.get("User-Agent")),
         request_id=request_id,
         device=request.cookies.get(DEVICE_COOKIE),

@@ -78,14 +78,10 @@ def _create_users() -> None:
         sa.Column("search", postgresql.TSVECTOR(), sa.Computed(_SEARCH, persisted=True)),
         _moment("created_at", filled=True),
         _moment("updated_at", filled=True),
-        sa.CheckConstraint("email IS NULL OR claimed_email IS NULL", name="ck_auth_user_one_email"),
-        sa.CheckConstraint(
-            "email_verified_at IS NULL OR email IS NOT NULL", name="ck_auth_user_verified_email"
-        ),
-        sa.CheckConstraint(
-            "verification_level BETWEEN 0 AND 3", name="ck_auth_user_verification_level"
-        ),
-        sa.CheckConstraint("country ~ '^[A-Z]{2}$'", name="ck_auth_user_country"),
+        sa.CheckConstraint("email IS NULL OR claimed_email IS NULL", name="one_email"),
+        sa.CheckConstraint("email_verified_at IS NULL OR email IS NOT NULL", name="verified_email"),
+        sa.CheckConstraint("verification_level BETWEEN 0 AND 3", name="verification_level"),
+        sa.CheckConstraint("country ~ '^[A-Z]{2}$'", name="country"),
         _reference("auth_user", "id", "torg_identity", "RESTRICT"),
         sa.PrimaryKeyConstraint("id", name="pk_auth_user"),
     )
@@ -108,9 +104,7 @@ def _create_sessions() -> None:
         _moment("expires_at"),
         _moment("revoked_at", nullable=True),
         sa.Column("revoked_because", sa.String(40), nullable=True),
-        sa.CheckConstraint(
-            "(revoked_at IS NULL) = (revoked_because IS NULL)", name="ck_auth_session_revoked"
-        ),
+        sa.CheckConstraint("(revoked_at IS NULL) = (revoked_because IS NULL)", name="revoked"),
         _reference("auth_session", "user_id", "auth_user", "CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_auth_session"),
     )
@@ -157,9 +151,7 @@ def _create_codes() -> None:
         _moment("expires_at"),
         _moment("closed_at", nullable=True),
         sa.Column("closed_because", sa.String(40), nullable=True),
-        sa.CheckConstraint(
-            "purpose IN ('confirm_email', 'reset_password')", name="ck_auth_one_time_code_purpose"
-        ),
+        sa.CheckConstraint("purpose IN ('confirm_email', 'reset_password')", name="purpose"),
         _reference("auth_one_time_code", "user_id", "auth_user", "CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_auth_one_time_code"),
     )

@@ -1,6 +1,5 @@
-"""Where a request comes from: the unit in which addresses are counted, and a name for a device."""
+"""A name for a device, out of what it says of itself."""
 
-import ipaddress
 import re
 
 _BROWSERS = (
@@ -20,25 +19,6 @@ _SYSTEMS = (
     ("Linux", "Linux"),
 )
 _PRODUCT = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,39}")
-
-UNKNOWN_PLACE = "unknown"
-
-
-def place_of(address: str | None) -> str:
-    """The unit in which an address is counted: an IPv4 address, or the /64 of an IPv6 one.
-
-    A household or a rented server has a whole /64, so counting single IPv6 addresses limits nobody.
-    """
-    try:
-        found = ipaddress.ip_address(address or "")
-    except ValueError:
-        return UNKNOWN_PLACE
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        network = ipaddress.IPv6Network((int(found) >> 64 << 64, 64))
-        return str(network)
-    return str(found)
 
 
 def device_label(user_agent: str | None) -> str:

@@ -1,0 +1,172 @@
+"""Rule 5, promise 10: nobody can find out who has an account.
+
+Equal work is counted, not timed: the argon2 computations, the statements and the queued jobs.
+"""
+
+from typing import Any
+
+import pytest
+
+PASSWORD = "a fine long sentence"
+
+
+def _shape(answer: Any) -> tuple[int, set[str], set[str]]:
+    body = answer.get_json(silent=True) or {}
+    return answer.status_code, set(body), {name for name, _ in answer.headers}
+
+
+def _kind(statement: str) -> str:
+    return " ".join(statement.split()[:3])
+
+
+@pytest.fixture
+def known(confirmed: Any) -> str:
+    """The address of somebody who has a confirmed account."""
+    confirmed("known")
+    return "known@example.com"
+
+
+def test_registering_answers_the_same_for_a_known_address(
+    api: Any, known: Any, count_hashing: Any
+) -> None:
+    count_hashing.clear()
+    fresh = api.register("fresh")
+    work = list(count_hashing)
+    count_hashing.clear()
+    taken = api.register("taken", email=known)
+    assert _shape(fresh) == _shape(taken)
+    assert taken.status_code == 201
+    assert taken.get_json()["email"] == known
+    assert taken.get_json()["email_verified"] is False
+    assert count_hashing == work == ["hash"]
+
+
+def test_registering_does_nearly_the_same_for_a_known_address(
+    api: Any, known: Any, count_queries: Any
+) -> None:
+    with count_queries() as fresh:
+        api.register("fresh")
+    with count_queries() as taken:
+        api.register("taken", email=known)
+    # One INSERT more, the one that finds the address taken: a fraction of a millisecond.
+    assert taken.total - fresh.total == 1
+
+
+def test_what_a_stranger_registers_with_a_known_address_works_like_any_other(
+    api: Any, known: Any
+) -> None:
+    """Or signing in afterwards would tell what registering did not."""
+    api.register("fresh")
+    api.register("taken", email=known)
+    seen = []
+    for name in ("fresh", "taken"):
+        token = api.token(name)
+        me = api.get("/me", token=token).get_json()
+        seen.append(
+            (
+                {key: me[key] for key in ("email_verified", "verification_level", "roles")},
+                _shape(api.get(f"/users/{name}")),
+                _shape(api.register(name.upper(), email=f"{name}2@example.com")),
+                api.log_in(me["email"], "not the password").status_code,
+            )
+        )
+    assert seen[0] == seen[1]
+
+
+def test_the_owner_of_the_address_hears_of_it_and_nobody_else(
+    api: Any, known: Any, mails: Any
+) -> None:
+    before = len(mails(known))
+    api.register("stranger", email="Known@example.com")
+    after = mails(known)
+    assert len(after) == before + 1
+    assert "You have an account here already: known" in after[0].text
+    assert "token=" not in after[0].text
+
+
+def test_such_an_account_can_never_be_confirmed_and_gets_no_mail(
+    api: Any, known: Any, mails: Any, sql: Any
+) -> None:
+    stranger = api.register("stranger", email=known).get_json()
+    mails(known)
+    for path in ("/verify-email/resend", "/password/forgot"):
+        api.post(path, {"email": known})
+    mails(known)
+    owners = sql("SELECT DISTINCT user_id FROM auth_one_time_code")
+    assert (stranger["id"],) not in owners
+    assert api.get("/me", token=api.token("stranger")).get_json()["email_verified"] is False
+
+
+def test_the_owner_of_the_address_still_signs_in_by_it(api: Any, known: Any) -> None:
+    api.register("stranger", email=known, password="the password of a stranger")
+    token = api.log_in(known).get_json()["token"]
+    assert api.get("/me", token=token).get_json()["username"] == "known"
+    assert api.log_in(known, "the password of a stranger").status_code == 401
+
+
+def test_two_registrations_of_one_address_at_once_leave_one_owner(api: Any, sql: Any) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(4) as pool:
+        names = [f"racer{number}" for number in range(4)]
+        answers = pool.map(lambda name: api.register(name, email="same@example.com"), names)
+        assert [answer.status_code for answer in answers] == [201] * 4
+    assert sql("SELECT count(email), count(claimed_email) FROM auth_user") == [(1, 3)]
+
+
+def test_signing_in_does_the_same_work_for_a_known_and_an_unknown_name(
+    api: Any, known: Any, count_hashing: Any, count_queries: Any
+) -> None:
+    seen = []
+    for name in (known, "known", "unknown", "unknown@example.com"):
+        count_hashing.clear()
+        with count_queries() as count:
+            answer = api.log_in(name, "not the password")
+        body = {
+            key: answer.get_json()[key] for key in ("type", "title", "status", "detail", "code")
+        }
+        kinds = [_kind(statement) for statement in count.statements]
+        seen.append((_shape(answer), body, list(count_hashing), kinds))
+    assert seen[0][2] == ["verify"]
+    assert seen.count(seen[0]) == len(seen)
+
+
+def test_a_deactivated_account_answers_like_an_unknown_one(
+    api: Any, known: Any, count_hashing: Any
+) -> None:
+    api.delete("/me", token=api.token("known"))
+    count_hashing.clear()
+    right, unknown = api.log_in("known"), api.log_in("unknown")
+    assert _shape(right) == _shape(unknown)
+    assert right.get_json()["code"] == unknown.get_json()["code"] == "credentials_wrong"
+    assert count_hashing == ["verify", "verify"]
+
+
+@pytest.mark.parametrize("path", ["/password/forgot", "/verify-email/resend"])
+def test_asking_for_a_code_does_the_same_for_any_address(
+    api: Any, known: Any, count_queries: Any, path: Any
+) -> None:
+    seen = []
+    for email in (known, "unknown@example.com"):
+        with count_queries() as count:
+            answer = api.post(path, {"email": email})
+        seen.append((_shape(answer), answer.get_data(), count.statements))
+    assert seen[0] == seen[1]
+    assert seen[0][0][0] == 202
+
+
+@pytest.mark.parametrize("path", ["/verify-email", "/password/reset"])
+def test_a_wrong_code_answers_the_same_for_any_address(
+    api: Any, known: Any, count_hashing: Any, count_queries: Any, path: Any
+) -> None:
+    api.post("/password/forgot", {"email": known})
+    seen = []
+    for email in (known, "unknown@example.com"):
+        body = {"email": email, "code": "000000"}
+        if path == "/password/reset":
+            body["password"] = "another fine sentence"
+        count_hashing.clear()
+        with count_queries() as count:
+            answer = api.post(path, body)
+        seen.append((_shape(answer), list(count_hashing), count.statements))
+    assert seen[0] == seen[1]
