@@ -205,9 +205,21 @@ class Site:
         assert answer.status_code == 200, answer.text
         return answer.json
 
+    @staticmethod
+    def terms() -> dict[str, Any]:
+        """The body of a plain auction: from 10.00, step 1.00, for an hour."""
+        ends_at = datetime.now(UTC) + timedelta(hours=1)
+        return {
+            "title": "A clock",
+            "description": "It goes.",
+            "starting_price": euro("10.00"),
+            "bid_increment": euro("1.00"),
+            "ends_at": ends_at.isoformat(),
+        }
+
     def create(self, owner: Person | None = None, **changes: Any) -> Any:
         """The body of an auction that was just created; None leaves a field out."""
-        body = {**terms(), **changes}
+        body = {**self.terms(), **changes}
         body = {name: value for name, value in body.items() if value is not None}
         answer = self.call("POST", "", owner or self.person("owner"), json=body)
         assert answer.status_code == 201, answer.text
@@ -235,15 +247,3 @@ class Site:
 def euro(amount: str) -> dict[str, str]:
     """An amount as the API writes it."""
     return {"amount": amount, "currency": "EUR"}
-
-
-def terms() -> dict[str, Any]:
-    """The body of a plain auction: from 10.00, step 1.00, for an hour."""
-    ends_at = datetime.now(UTC) + timedelta(hours=1)
-    return {
-        "title": "A clock",
-        "description": "It goes.",
-        "starting_price": euro("10.00"),
-        "bid_increment": euro("1.00"),
-        "ends_at": ends_at.isoformat(),
-    }

@@ -1,17 +1,22 @@
 """The plugin as the host sees it: tables, events, health, commands, people's data, the demo."""
 
+import inspect
 import json
+import re
 from collections import Counter
+from pathlib import Path
 
 import click.testing
 import pytest
 
-from torg import events, health, jobs, migrate, outbox, plugins
+import torg_auction
+from torg import events, health, i18n, jobs, migrate, outbox, plugins, translatable
 from torg.config import settings
 from torg.db import db, session, unit_of_work
 from torg.demo import background_demo, fill
 from torg.events import Subscription
-from torg_auction import cli, personal, sample
+from torg_auction import cli, domain, personal, sample
+from torg_auction import errors as auction_errors
 
 
 def euro(amount: str) -> dict[str, str]:
@@ -258,3 +263,33 @@ def test_every_job_is_declared(site):
             with session.begin_nested() as undone:
                 assert outbox.enqueue(f"auction.{job}", {})
                 undone.rollback()
+
+
+class TestRussian:
+    def test_has_every_text(self, site):
+        found = translatable.untranslated(Path(torg_auction.__file__).parent)
+        assert found == [], "add the missing ones to translations/ru.po"
+
+    def test_has_every_rule_of_new_auctions_and_every_explanation(self, site):
+        source = inspect.getsource(domain)
+        rules = re.findall(r'"([A-Z][^"]+\.)",?\n', source) + re.findall(
+            r'yield "[^"]+", "[^"]+", "([^"]+)"', source
+        )
+        explanations = [
+            inspect.cleandoc(kind.__doc__)
+            for kind in vars(auction_errors).values()
+            if isinstance(kind, type) and kind.__module__ == auction_errors.__name__
+        ]
+        folder = Path(torg_auction.__file__).parent / "translations"
+        assert len(rules) >= 12
+        assert i18n.untranslated("ru", [*rules, *explanations], [folder]) == []
+
+    def test_speaks_to_whoever_asks_for_it(self, site):
+        lot = site.create()["id"]
+        answer = site.bid(lot, site.person(), "1.00", headers={"Accept-Language": "ru"})
+        assert answer.json["title"] == "Ставка слишком мала"
+        assert answer.json["detail"] == "Сейчас принимаются ставки от 10.00 EUR."
+        assert answer.json["errors"][0]["message"] == answer.json["detail"]
+        past = {**site.terms(), "ends_at": "2020-01-01T00:00:00Z"}
+        refused = site.call("POST", "", site.person(), json=past, headers={"Accept-Language": "ru"})
+        assert refused.json["errors"][0]["message"] == "Окончание должно быть в будущем."

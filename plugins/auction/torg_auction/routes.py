@@ -33,6 +33,16 @@ blueprint = Blueprint("auction", description="Auctions: list, create, bid, watch
 _CREATE, _BID = "auction.auction.create", "auction.bid.place"
 _OWN, _WATCH = "auction.list.read_own", "auction.watch.change"
 _NOW = {"server_time": Timestamp(description="The clock that decides.")}
+_NEW_AUCTION = {
+    "title": "A clock that goes",
+    "description": "It was my grandfather's.",
+    "category": "clocks",
+    "starting_price": {"amount": "25.00", "currency": "EUR"},
+    "bid_increment": {"amount": "1.00", "currency": "EUR"},
+    "ends_at": "2030-01-31T12:00:00Z",
+    "soft_close": {"window_seconds": 120, "extension_seconds": 120, "max_extensions": 20},
+}
+_Summaries = lists.AuctionListing.envelope(schemas.Summary, **_NOW)
 
 
 class _StreamQuery(QuerySchema):
@@ -50,7 +60,7 @@ class _StreamQuery(QuerySchema):
 @blueprint.public
 @blueprint.ready_answer(tags=("auctions",), seconds=2.0)
 @blueprint.arguments(lists.AuctionListing.arguments(), location="query")
-@blueprint.response(200, lists.AuctionListing.envelope(schemas.Summary, **_NOW))
+@blueprint.response(200, _Summaries)
 def list_auctions(arguments: dict[str, Any]) -> Any:
     """List auctions."""
     page = views.page(lists.everything(), arguments)
@@ -62,7 +72,7 @@ def list_auctions(arguments: dict[str, Any]) -> Any:
 @blueprint.route("/", methods=["POST"])
 @blueprint.requires(_CREATE, verified=True)
 @blueprint.idempotent
-@blueprint.arguments(schemas.CreateAuction)
+@blueprint.arguments(schemas.CreateAuction, example=_NEW_AUCTION)
 @blueprint.response(201, schemas.Detail)
 def create_auction(arguments: dict[str, Any]) -> Any:
     """Create an auction; everybody registered is told by mail."""
@@ -98,7 +108,7 @@ def list_bids(arguments: dict[str, Any], auction_id: int) -> Any:
 @blueprint.requires(_BID, verified=True)
 @blueprint.idempotent
 @blueprint.transaction("statement")
-@blueprint.arguments(schemas.PlaceBid)
+@blueprint.arguments(schemas.PlaceBid, example={"amount": {"amount": "26.00", "currency": "EUR"}})
 @blueprint.response(201, schemas.BidPlaced)
 @blueprint.fails(
     NotFoundError,
@@ -187,7 +197,7 @@ def unwatch_auction(auction_id: int) -> None:
 @blueprint.route("/watched", methods=["GET"])
 @blueprint.requires(_OWN)
 @blueprint.arguments(lists.AuctionListing.arguments(), location="query")
-@blueprint.response(200, lists.AuctionListing.envelope(schemas.Summary, **_NOW))
+@blueprint.response(200, _Summaries)
 def list_watched(arguments: dict[str, Any]) -> Any:
     """List the auctions you watch."""
     return views.page(lists.watched_by(identity.current().id), arguments)

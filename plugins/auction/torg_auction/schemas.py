@@ -122,9 +122,7 @@ class PlaceBid(Schema):
     """A plain bid (`amount`) or a secret maximum (`max_amount`), one of the two."""
 
     amount = _given_money("The price becomes this amount.")
-    max_amount = _given_money(
-        "Secret: the price rises by the least needed, up to this.", example=None
-    )
+    max_amount = _given_money("Secret: the price rises by the least needed, up to this.")
     expected_price = _given_money("Refuse the bid (409) when this is not the present price.")
 
     @validates_schema

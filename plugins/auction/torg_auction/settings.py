@@ -9,7 +9,7 @@ class AuctionSettings(Section):
     """What a deployment may choose; the rules of bidding are no settings."""
 
     max_duration_days: int = Field(
-        60, ge=1, le=3650, description="Longest time between start and end of an auction."
+        3650, ge=1, le=36500, description="Longest time between start and end of an auction."
     )
     announce: bool = Field(
         True, description="Mail every registered person when an auction is created."

@@ -11,6 +11,7 @@ from sqlalchemy import Row, text
 from torg import cache, contracts, db, logs, outbox
 from torg.db import session
 from torg.errors import FieldProblem, NotFoundError
+from torg.i18n import gettext
 from torg.identity import Identity
 from torg.money import Money
 from torg_auction.errors import (
@@ -122,7 +123,13 @@ def _refuse(answer: Row[Any], offered_in: str) -> NoReturn:
     if answer.code == "wrong_currency":
         raise WrongCurrencyError(
             currency=answer.currency,
-            errors=[_at(f"/{offered_in}/currency", answer.code, WrongCurrencyError.detail)],
+            errors=[
+                _at(
+                    f"/{offered_in}/currency",
+                    answer.code,
+                    gettext(WrongCurrencyError.detail, currency=answer.currency),
+                )
+            ],
         )
     if answer.code == "maximum_not_raised":
         detail = MaximumNotRaisedError.detail
@@ -131,10 +138,8 @@ def _refuse(answer: Row[Any], offered_in: str) -> NoReturn:
     if answer.code == "price_moved":
         price = Money(answer.current_price_minor, answer.currency)
         raise PriceMovedError(current_price=price, minimum_bid=minimum)
-    error = BidTooLowError(minimum_bid=minimum)
-    raise BidTooLowError(
-        minimum_bid=minimum, errors=[_at(f"/{offered_in}", answer.code, error.message())]
-    )
+    words = gettext(BidTooLowError.detail, minimum_bid=minimum)
+    raise BidTooLowError(minimum_bid=minimum, errors=[_at(f"/{offered_in}", answer.code, words)])
 
 
 def _at(pointer: str, code: str, message: str) -> FieldProblem:
