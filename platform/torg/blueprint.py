@@ -204,7 +204,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
 
         Args:
             tags: what `cache.invalidate` names when something the answer shows has changed; may
-                use the route's arguments: "auction:{auction_id}".
+                use the route's arguments: "note:{note_id}".
             seconds: longest life of an answer; `ready_answers.valid_for` shortens it for one.
         """
         return lambda view: _declare(view, ready=ReadyRule(tags, seconds))

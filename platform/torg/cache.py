@@ -4,8 +4,8 @@ Owns tags, whose versions are part of every key, so that forgetting is one write
 can be read; the store behind Flask-Caching, which holds JSON and never pickle; and the rule that
 one process fills while others wait. Without Redis everything is computed each time.
 
-    rows = cache.remember("auction:top", load_top, tags=("auctions",), seconds=60)
-    cache.invalidate("auctions")          # in the transaction that changes an auction
+    rows = cache.remember("notes:top", load_top, tags=("notes",), seconds=60)
+    cache.invalidate("notes")             # in the transaction that changes a note
 """
 
 import secrets

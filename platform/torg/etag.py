@@ -31,7 +31,7 @@ def of(value: Any) -> str:
     """The tag, without quotes, of bytes or of a JSON value as it would be answered.
 
     For a body that shows the time of the server, make the tag from what matters instead, such as
-    `etag.of([auction.id, auction.updated_at])`, and send it with `attach`.
+    `etag.of([note.id, note.updated_at])`, and send it with `attach`.
     """
     raw = value if isinstance(value, bytes) else encode(value)
     return hashlib.blake2b(raw, digest_size=12).hexdigest()

@@ -271,7 +271,7 @@ def layer_of(app: flask.Flask) -> ReadyAnswers | None:
 def valid_for(seconds: float) -> None:
     """Keep the present answer no longer than this: what it says ends then by itself.
 
-    A view whose body depends on the time (an auction that closes) calls it with the seconds left.
+    A view whose body depends on the time (something that ends) calls it with the seconds left.
     """
     environ = request.environ
     environ[_VALID_FOR] = min(seconds, environ.get(_VALID_FOR, seconds))
