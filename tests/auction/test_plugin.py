@@ -15,7 +15,8 @@ from torg.config import settings
 from torg.db import db, session, unit_of_work
 from torg.demo import background_demo, fill
 from torg.events import Subscription
-from torg_auction import cli, domain, personal, sample
+from torg_auction import commands, domain, personal
+from torg_auction import demo as auction_demo
 from torg_auction import errors as auction_errors
 
 
@@ -166,7 +167,7 @@ class TestCommands:
 
 def run(site, *arguments: str) -> click.testing.Result:
     with site.app.app_context():
-        return click.testing.CliRunner().invoke(cli.group, list(arguments))
+        return click.testing.CliRunner().invoke(commands.group, list(arguments))
 
 
 class TestPersonalData:
@@ -240,7 +241,7 @@ class TestDemo:
             demo = background_demo("auction", settings().host.base_url, None)
             waits = iter([False] * 8 + [True])
             demo.wait = lambda _seconds: next(waits)
-            sample.keep_bidding(demo)
+            auction_demo.keep_bidding(demo)
         lots = demo_site.get(search="lightning", sort="-id", limit=1)["items"]
         assert lots[0]["bid_count"] > 0
 

@@ -12,7 +12,8 @@ from torg.health import HealthCheck
 from torg.jobs import Job
 from torg.mail import MailTemplate
 from torg.schedules import Schedule
-from torg_auction import checks, cli, emails, jobs, personal, sample, schemas, streams
+from torg_auction import checks, commands, emails, jobs, personal, schemas, streams
+from torg_auction.demo import fill
 from torg_auction.models import MODELS
 from torg_auction.routes import blueprint
 from torg_auction.settings import AuctionSettings
@@ -77,7 +78,7 @@ def torg_health() -> Iterable[HealthCheck]:
 @hookimpl
 def torg_cli() -> click.Group:
     """`torg auction …`."""
-    return cli.group
+    return commands.group
 
 
 @hookimpl
@@ -95,7 +96,7 @@ def torg_data_erase(identity_id: int) -> None:
 @hookimpl
 def torg_demo_data(demo: "Demo") -> None:
     """Auctions to look at."""
-    sample.fill(demo)
+    fill(demo)
 
 
 @hookimpl
