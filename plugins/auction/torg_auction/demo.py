@@ -9,16 +9,20 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
+from sqlalchemy import func, select
+
 from torg import contracts
-from torg.db import database_now, unit_of_work
+from torg.db import database_now, session, unit_of_work
 from torg.demo import Demo
 from torg.errors import TorgError
 from torg.identity import Contact, Identity
 from torg.money import Money
+from torg_auction.models import Auction, AuctionState
 from torg_auction.queries import auctions
 from torg_auction.services.auctions import create_auction
 from torg_auction.services.bids import buy_now, place_bid
 
+_LIGHTNING = " (lightning sale)"
 _LIGHTNING_SECONDS = 90
 _SHORT_SECONDS = 5
 _GOODS = (
@@ -65,15 +69,31 @@ def keep_bidding(demo: Demo) -> None:
         people = contracts.require("users").page(0, 20)
     if len(people) < 3:
         return
-    lot: int | None = None
     while not demo.wait(demo.random.uniform(2.0, 6.0)):
         with unit_of_work():
+            lot = _open_lightning()
             row = None if lot is None else auctions.find(lot)
-            if row is None or row.server_time >= row.ends_at:
-                lot = _lightning(people, demo.random)
+            if row is None:
+                _lightning(people, demo.random)
             else:
-                bidder = demo.random.choice([each for each in people if each.id != row.owner_id])
-                _bid(row.id, bidder, demo.random)
+                others = [each for each in people if each.id != row.owner_id]
+                _bid(row.id, demo.random.choice(others[:4]), demo.random)
+
+
+def _open_lightning() -> int | None:
+    """The auction that closes soon, while it is open."""
+    found: int | None = session.execute(
+        select(Auction.id)
+        .join(AuctionState, AuctionState.auction_id == Auction.id)
+        .where(
+            Auction.title.endswith(_LIGHTNING),
+            AuctionState.closed_at.is_(None),
+            AuctionState.ends_at > func.clock_timestamp(),
+        )
+        .order_by(Auction.id.desc())
+        .limit(1)
+    ).scalar()
+    return found
 
 
 def _lightning(people: Sequence[Contact], chance: Random) -> int:
@@ -83,7 +103,7 @@ def _lightning(people: Sequence[Contact], chance: Random) -> int:
         chance.choice(people).id,
         {
             **_terms(1000, 100, now + timedelta(seconds=_LIGHTNING_SECONDS)),
-            "title": f"{title} (lightning sale)",
+            "title": f"{title}{_LIGHTNING}",
             "description": description,
             "category": category,
             "soft_close": _SOFT_CLOSE,
@@ -114,8 +134,9 @@ def _fill_one(demo: Demo, people: Sequence[Contact], number: int) -> None:
     if number in (8, 20):
         buy_now(lot, _identity(others[0]))
     elif "starts_at" not in given:
-        for _ in range(chance.randint(0, 12)):
-            _bid(lot, chance.choice(others), chance)
+        # Few bidders, few bids: each new price is told by mail to all who bid before.
+        for _ in range(chance.randint(0, 5)):
+            _bid(lot, chance.choice(others[:3]), chance)
 
 
 def _end(now: datetime, number: int, chance: Random) -> datetime:
