@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 
 def test_ones_own_account_shows_everything_about_oneself(confirmed: Any, api: Any) -> None:
     me = api.get("/me", token=confirmed("anna")).get_json()
@@ -71,24 +69,27 @@ def test_every_shown_field_is_either_changeable_or_known_to_be_read_only(
     assert shown == CHANGEABLE | (shown & set(READ_ONLY))
 
 
-@pytest.mark.parametrize(
-    ("change", "pointer"),
-    [
-        ({"country": "Germany"}, "/country"),
-        ({"country": "de"}, "/country"),
-        ({"locale": "xx"}, "/locale"),
-        ({"time_zone": "Mars/Olympus"}, "/time_zone"),
-        ({"time_zone": "../etc/passwd"}, "/time_zone"),
-        ({"about": "x" * 2001}, "/about"),
-        ({"display_name": "a\u202eb\u0000"}, "/display_name"),
-        ({"wants_announcements": "yes"}, "/wants_announcements"),
-        ({"about": None}, "/about"),
-    ],
-)
-def test_a_wrong_value_is_pointed_at(confirmed: Any, api: Any, change: Any, pointer: Any) -> None:
-    answer = api.patch("/me", change, token=confirmed("anna"))
-    assert answer.status_code == 422
-    assert [each["pointer"] for each in answer.get_json()["errors"]] == [pointer]
+WRONG = [
+    ({"country": "Germany"}, "/country"),
+    ({"country": "de"}, "/country"),
+    ({"locale": "xx"}, "/locale"),
+    ({"time_zone": "Mars/Olympus"}, "/time_zone"),
+    ({"time_zone": "../etc/passwd"}, "/time_zone"),
+    ({"about": "x" * 2001}, "/about"),
+    ({"display_name": "a\u202eb\u0000"}, "/display_name"),
+    ({"wants_announcements": "yes"}, "/wants_announcements"),
+    ({"about": None}, "/about"),
+]
+
+
+def test_a_wrong_value_is_pointed_at(confirmed: Any, api: Any) -> None:
+    token = confirmed("anna")
+    pointed = []
+    for change, _ in WRONG:
+        answer = api.patch("/me", change, token=token)
+        assert answer.status_code == 422, change
+        pointed.append([problem["pointer"] for problem in answer.get_json()["errors"]])
+    assert pointed == [[pointer] for _, pointer in WRONG]
 
 
 def test_a_change_of_what_one_has_not_seen_is_refused_on_request(confirmed: Any, api: Any) -> None:

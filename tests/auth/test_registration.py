@@ -106,37 +106,37 @@ def test_the_database_itself_refuses_a_second_name_or_address(sql: Any) -> None:
             sql(add, username=username, email=email)
 
 
-@pytest.mark.parametrize(
-    ("change", "pointer"),
-    [
-        ({"username": "a"}, "/username"),
-        ({"username": "an na"}, "/username"),
-        ({"username": 7}, "/username"),
-        ({"email": "anna"}, "/email"),
-        ({"email": "anna@localhost"}, "/email"),
-        ({"email": "anna@example.com\u0000"}, "/email"),
-        ({"password": "short"}, "/password"),
-        ({"password": "1234567890"}, "/password"),
-        ({"password": "Anna@Example.com", "email": "anna@example.com"}, "/password"),
-        ({"password": "x" * 129}, "/password"),
-        ({"password": "x" * 5000}, "/password"),
-        ({"password": None}, "/password"),
-        ({"country": "XX"}, "/country"),
-        ({"locale": "tlh"}, "/locale"),
-        ({"roles": ["admin"]}, "/roles"),
-        ({"id": 1}, "/id"),
-        ({"is_active": True}, "/is_active"),
-        ({"email_verified": True}, "/email_verified"),
-        ({"verification_level": 3}, "/verification_level"),
-    ],
-)
-def test_a_wrong_or_foreign_field_is_pointed_at(
-    api: Any, sql: Any, change: Any, pointer: Any
-) -> None:
-    answer = api.register("anna", **change)
-    assert answer.status_code == 422
-    assert answer.content_type == "application/problem+json"
-    assert [problem["pointer"] for problem in answer.get_json()["errors"]] == [pointer]
+WRONG = [
+    ({"username": "a"}, "/username"),
+    ({"username": "an na"}, "/username"),
+    ({"username": 7}, "/username"),
+    ({"email": "anna"}, "/email"),
+    ({"email": "anna@localhost"}, "/email"),
+    ({"email": "anna@example.com\u0000"}, "/email"),
+    ({"password": "short"}, "/password"),
+    ({"password": "1234567890"}, "/password"),
+    ({"password": "Anna@Example.com", "email": "anna@example.com"}, "/password"),
+    ({"password": "x" * 129}, "/password"),
+    ({"password": "x" * 5000}, "/password"),
+    ({"password": None}, "/password"),
+    ({"country": "XX"}, "/country"),
+    ({"locale": "tlh"}, "/locale"),
+    ({"roles": ["admin"]}, "/roles"),
+    ({"id": 1}, "/id"),
+    ({"is_active": True}, "/is_active"),
+    ({"email_verified": True}, "/email_verified"),
+    ({"verification_level": 3}, "/verification_level"),
+]
+
+
+def test_a_wrong_or_foreign_field_is_pointed_at(api: Any, sql: Any) -> None:
+    pointed = []
+    for change, _ in WRONG:
+        answer = api.register("anna", **change)
+        assert answer.status_code == 422, change
+        assert answer.content_type == "application/problem+json"
+        pointed.append([problem["pointer"] for problem in answer.get_json()["errors"]])
+    assert pointed == [[pointer] for _, pointer in WRONG]
     assert sql("SELECT count(*) FROM auth_user") == [(0,)]
 
 
