@@ -243,7 +243,7 @@ def deploy(make_app: AppMaker, tmp_path: Path) -> Iterator[Callable[..., Deploym
                 "TORG_REDIS_URL": make_app.environment.redis_url,
                 "TORG_PLUGINS": ",".join(plugins),
                 "TORG_DATA_DIR": str(directory),
-                "TORG_SECRET_KEY": "a test's key 0123456789 abcdefghijklmnop",
+                "TORG_SECRET_KEY": app.config["SECRET_KEY"],
                 "TORG_LOG_LEVEL": "warning",
                 **environ,
             },

@@ -93,7 +93,8 @@ class Deployment:
 
     def start(self, *command: str, **environ: str) -> Child:
         """Run `torg <command>` in a process group of its own."""
-        log = self.directory / f"{len(self.children)}-{command[-1].strip('-')}.log"
+        name = "-".join(word for word in command[:2] if not word.startswith("-"))
+        log = self.directory / f"{len(self.children)}-{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "torg.cli", *command],

@@ -51,9 +51,10 @@ def test_two_hundred_bidders_on_one_auction(market: Any, crowd: Any, new_auction
 def test_no_bid_slips_in_over_the_closing_instant_with_every_worker_stopped(
     market: Any, crowd: Any, new_auction: Any
 ) -> None:
-    market.deployment.children[-1].stop()
+    seller = market.person("seller")
     people = crowd(market, 16)
-    auction = new_auction(market.person("seller"), seconds=4)
+    market.deployment.children[-1].stop()
+    auction = new_auction(seller, seconds=4)
     ends_at = datetime.fromisoformat(auction["ends_at"].replace("Z", "+00:00"))
     accepted: list[dict[str, Any]] = []
     codes: Counter[str] = Counter()
