@@ -75,14 +75,13 @@ class Application(flask.Flask):
 
     def wsgi_app(self, environ: Any, start_response: Any) -> Any:
         """Flask's, with the headers of every answer added last."""
+        environ["torg.started"] = time.perf_counter()
         allowed = operations.of(self).origins
         return super().wsgi_app(environ, headers.completing(environ, start_response, allowed))
 
     def full_dispatch_request(self, *context: Any) -> flask.Response:
-        """Begin counting, timing and logging of the request, then dispatch it."""
-        environ = request.environ
-        environ["torg.started"] = time.perf_counter()
-        logs.start(request_id=headers.id_of(environ))
+        """Begin counting and logging of the request, then dispatch it."""
+        logs.start(request_id=headers.id_of(request.environ))
         db.start_statistics()
         return super().full_dispatch_request(*context)
 

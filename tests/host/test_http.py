@@ -1,6 +1,7 @@
 """The way of a request: who may call, what commits, what is refused and how answers look."""
 
 import json
+from pathlib import Path
 from urllib.parse import quote
 
 import flask
@@ -8,7 +9,8 @@ import pytest
 
 from torg import db, http, identity
 from torg.blueprint import Blueprint
-from torg.plugins import StartError, State
+from torg.manifest import Manifest
+from torg.plugins import Plugin, StartError, State
 from torg.schemas import Id, Integer, List, MoneyField, Nested, QuerySchema, Schema, Text
 
 
@@ -210,25 +212,31 @@ class TestAccess:
         client.get("/api/v1/shop/whoever", headers=ann.headers)
         assert client.get("/api/v1/shop/whoever").json["username"] is None
 
-    def test_a_plugin_that_is_not_active_answers_unavailable(self, make_api):
-        blueprint = make_shop()
-        app = make_api(blueprint)
+    @pytest.mark.parametrize("state", [State.PENDING, State.PAUSED, State.QUARANTINED])
+    def test_a_plugin_that_is_not_active_answers_unavailable(self, app, client, state):
         registry = app.extensions["torg.plugins"]
-        kit = registry.plugins["testkit"]
-        http.mount(app, Blueprint("testkit_empty"), plugin="testkit", prefix="kit")
-        shop = http.operations.of(app).operations
-        moved = {
-            endpoint: type(each)(each.id, "testkit", each.endpoint, each.declaration, (), (), 1024)
-            for endpoint, each in shop.items()
-        }
-        shop.update(moved)
-        client = app.test_client()
+        registry.plugins["shop"] = Plugin(manifest("shop"), State.ACTIVE)
         assert client.get("/api/v1/shop").status_code == 200
-        kit.state = State.PENDING
+        registry.plugins["shop"].state = state
         answer = client.get("/api/v1/shop")
         found = problem(answer, 503, "plugin_unavailable")
-        assert (found["plugin"], found["state"]) == ("testkit", "pending")
+        assert (found["plugin"], found["state"]) == ("shop", str(state))
         assert answer.headers["Retry-After"]
+
+    @pytest.mark.parametrize("state", [State.QUARANTINED, State.BLOCKED, State.INCOMPATIBLE])
+    def test_a_plugin_that_never_got_its_routes_answers_unavailable(self, app, client, state):
+        app.extensions["torg.plugins"].plugins["ghost"] = Plugin(manifest("ghost"), state)
+        for address in ("/api/v1/ghost", "/api/v1/ghost/7/bids"):
+            problem(client.get(address), 503, "plugin_unavailable")
+        problem(client.get("/api/v1/ghostly"), 404, "not_found")
+
+    def test_a_plugin_that_is_switched_off_is_not_there(self, app, client):
+        app.extensions["torg.plugins"].plugins["ghost"] = Plugin(manifest("ghost"), State.DISABLED)
+        problem(client.get("/api/v1/ghost"), 404, "not_found")
+
+
+def manifest(name):
+    return Manifest(name, name, "1", Path(), url_prefix=name)
 
 
 class TestStart:

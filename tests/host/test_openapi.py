@@ -7,6 +7,7 @@ from pathlib import Path
 
 import flask
 import pytest
+from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import torg
@@ -14,6 +15,7 @@ from torg import openapi, postman
 from torg.blueprint import Blueprint
 from torg.errors import ConflictError
 from torg.manifest import Manifest
+from torg.openapi_rules import operations_of
 from torg.schemas import (
     Enum,
     HostField,
@@ -176,6 +178,17 @@ def test_every_set_of_plugins_has_a_valid_and_complete_document(make_api, names)
     assert openapi.check(app) == []
     for name in names:
         validate(openapi.document(app, name))
+
+
+def test_every_example_fits_its_schema(document):
+    for path, method, described in operations_of(document):
+        parts = [*described["responses"].values(), described.get("requestBody", {})]
+        for content in itertools.chain(*(part.get("content", {}).values() for part in parts)):
+            values = [each["value"] for each in content.get("examples", {}).values()]
+            for value in [*values, *([content["example"]] if "example" in content else [])]:
+                schema = {**content["schema"], "components": document["components"]}
+                found = [error.message for error in OAS31Validator(schema).iter_errors(value)]
+                assert found == [], f"{method} {path}: {value}"
 
 
 def test_a_plugin_is_described_the_same_whoever_else_is_there(make_api):

@@ -83,9 +83,20 @@ def test_when_to_come_back_is_told_in_whole_seconds(refusing):
 
 
 def test_words_follow_the_language_and_codes_do_not(refusing):
-    answer = refusing.answer(errors.NotFoundError(), **{"Accept-Language": "ru"})
-    assert answer.json["code"] == "not_found"
-    assert answer.json["status"] == 404
+    english, russian = (
+        refusing.answer(errors.NotFoundError(), **{"Accept-Language": wanted}).json
+        for wanted in ("en", "ru")
+    )
+    assert english["code"] == russian["code"] == "not_found"
+    assert english["title"] == "Not found"
+    assert russian["title"] == "Не найдено"
+    assert english["detail"] != russian["detail"]
+
+
+def test_wrong_places_are_told_in_the_language_too(refusing):
+    wrong = [FieldProblem("?limit", "repeated", "This parameter may be given once only.")]
+    answer = refusing.answer(InvalidError(errors=wrong), **{"Accept-Language": "ru"})
+    assert answer.json["errors"][0]["message"] != "This parameter may be given once only."
 
 
 @pytest.mark.parametrize(
