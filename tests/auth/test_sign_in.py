@@ -168,6 +168,19 @@ def test_a_hash_made_with_older_parameters_is_renewed_at_sign_in(
     assert api.log_in("anna").status_code == 200
 
 
+def test_sign_ins_at_once_that_renew_a_hash_all_get_in(api: Any, sql: Any) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from torg_auth.services.passwords import Hasher
+
+    api.register("anna")
+    older = Hasher(8192, 1, 1).hash(PASSWORD)
+    sql("UPDATE auth_user SET password_hash = :hash", hash=older)
+    with ThreadPoolExecutor(6) as pool:
+        answers = pool.map(lambda _: api.log_in("anna").status_code, range(6))
+        assert set(answers) == {200}
+
+
 def test_a_password_changed_during_the_check_opens_no_session(
     api: Any, sql: Any, monkeypatch: Any
 ) -> None:

@@ -58,6 +58,19 @@ def log_in(name: str, password: str, caller: Caller) -> Tokens:
             work in each case.
         TooManyError: too many wrong passwords for this account.
     """
+    for _ in range(_CHECKS):
+        opened = _try_to_log_in(name, password, caller)
+        if opened is not None:
+            return opened
+    raise CredentialsWrongError
+
+
+# A second look, when the hash that was checked is replaced meanwhile: by a new password, or by a
+# sign-in at the same moment that renewed the hash of the same one.
+_CHECKS = 2
+
+
+def _try_to_log_in(name: str, password: str, caller: Caller) -> Tokens | None:
     with unit_of_work("read"):
         account = login_account(name, caller.place, tokens.DEVICE_DAYS)
     attempts = Attempts.of(account, name, caller)
@@ -86,7 +99,7 @@ def _refuse(account: LoginAccount | None, attempts: Attempts, caller: Caller) ->
         raise full
 
 
-def _admit(account: LoginAccount, new_hash: str | None, caller: Caller) -> Tokens:
+def _admit(account: LoginAccount, new_hash: str | None, caller: Caller) -> Tokens | None:
     # The lock and the comparison make sure that a password that was changed, or an account that
     # was deactivated, while the old one was being checked, opens no session.
     admitted = session.execute(
@@ -100,7 +113,7 @@ def _admit(account: LoginAccount, new_hash: str | None, caller: Caller) -> Token
         .with_for_update(of=User, key_share=True)
     ).scalar()
     if admitted is None:
-        raise CredentialsWrongError
+        return None
     if new_hash is not None:
         session.execute(update(User).where(User.id == account.id).values(password_hash=new_hash))
     opened = open_session(account.id, caller)
