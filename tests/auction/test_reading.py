@@ -313,6 +313,14 @@ class TestReadyAnswers:
         assert site.get(f"/{lot}")["status"] == "finished"
         assert site.get(owner=owner.username)["items"][0]["status"] == "finished"
 
+    def test_no_kept_list_misses_an_auction_that_enters_it(self, site):
+        owner = site.person()
+        over = site.ended(owner)
+        lot = site.database.auction(owner_id=owner.id, ends_in=2)
+        assert ids(site.get(owner=owner.username, status="finished")) == [over]
+        site.database.all("SELECT pg_sleep(2)")
+        assert ids(site.get(owner=owner.username, status="finished")) == [lot, over]
+
     def test_an_unchanged_page_is_304(self, site):
         lot = site.create()["id"]
         tag = site.call("GET", f"/{lot}").headers["ETag"]

@@ -89,6 +89,7 @@ class AuctionState(Base):
     __tablename__ = "auction_state"
     __table_args__ = (
         Index("ix_auction_state_ends_at", "ends_at", "auction_id"),
+        Index("ix_auction_state_starts_at", "starts_at"),
         Index(
             "ix_auction_state_open",
             *("ends_at", "auction_id"),

@@ -64,8 +64,7 @@ class _StreamQuery(QuerySchema):
 def list_auctions(arguments: dict[str, Any]) -> Any:
     """List auctions."""
     page = views.page(lists.everything(), arguments)
-    for item in page["items"]:
-        _keep_until_change(item)
+    ready_answers.valid_for(views.seconds_list_is_true(page))
     return page
 
 
@@ -88,7 +87,8 @@ def create_auction(arguments: dict[str, Any]) -> Any:
 def get_auction(auction_id: int) -> Any:
     """Show an auction with its newest bids."""
     facts = views.detail(auction_id)
-    _keep_until_change(facts)
+    if (seconds := views.seconds_until_change(facts)) is not None:
+        ready_answers.valid_for(seconds)
     etag.attach(etag.of([auction_id, facts["status"], facts["updated_at"], facts["bid_count"]]))
     return facts
 
@@ -238,10 +238,3 @@ def put_preferences(arguments: dict[str, Any]) -> Any:
     """Choose what you are told by mail."""
     watching.choose_announcements(identity.current().id, **arguments)
     return arguments
-
-
-def _keep_until_change(facts: dict[str, Any]) -> None:
-    """Let a ready answer live no longer than what it says of this auction's status."""
-    seconds = views.seconds_until_change(facts)
-    if seconds is not None:
-        ready_answers.valid_for(seconds)

@@ -7,6 +7,7 @@ The clock is the statement's: a stable function, so that an index can serve the 
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy.orm import aliased
 
 from torg import contracts
 from torg.db import session
@@ -72,8 +73,12 @@ class BidListing(Listing):
 
 
 def everything() -> "Select[*tuple[Any, ...]]":
-    """All auctions."""
-    return _ALL
+    """All auctions, each with the next moment at which any of them starts or ends.
+
+    That moment (`next_change_at`) ends the truth of a kept list: also an auction that is not on it
+    may enter it then.
+    """
+    return _ALL.add_columns(_NEXT_CHANGE.label("next_change_at"))
 
 
 def owned_by(identity_id: int) -> "Select[*tuple[Any, ...]]":
@@ -125,5 +130,14 @@ def find_bid(auction_id: int, seq: int) -> Row[Any] | None:
     return found
 
 
+_other = aliased(AuctionState)
+_now = func.statement_timestamp()
+# Two looks at the head of an index, done once for a whole list.
+_NEXT_CHANGE = func.least(
+    select(func.min(_other.ends_at))
+    .where(_other.closed_at.is_(None), _other.ends_at > _now)
+    .scalar_subquery(),
+    select(func.min(_other.starts_at)).where(_other.starts_at > _now).scalar_subquery(),
+)
 _LAST_SEQ = 2**31 - 1
 _ALL = joined(*SUMMARY)

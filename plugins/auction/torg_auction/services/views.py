@@ -149,6 +149,17 @@ def seconds_until_change(facts: Mapping[str, Any]) -> float | None:
     return seconds
 
 
+def seconds_list_is_true(page: Mapping[str, Any]) -> float:
+    """Seconds until an auction, on this page of `lists.everything` or not, starts or ends."""
+    if not page["items"]:
+        return 0.0
+    change = page["items"][0]["next_change_at"]
+    if change is None:
+        return float("inf")
+    seconds: float = (change - page["server_time"]).total_seconds()
+    return seconds
+
+
 def _close(auction_ids: Sequence[int]) -> None:
     # A read has no transaction of its own, so the closing gets one.
     with db.unit_of_work("statement"):

@@ -153,6 +153,7 @@ def _create_state() -> None:
         postgresql_with={"fillfactor": "50"},
     )
     op.create_index(f"ix_{table}_ends_at", table, ["ends_at", "auction_id"])
+    op.create_index(f"ix_{table}_starts_at", table, ["starts_at"])
     op.create_index(
         f"ix_{table}_open",
         table,
