@@ -11,7 +11,7 @@ from flask import request
 from sqlalchemy.exc import DBAPIError
 from werkzeug.wrappers import Response as AnyResponse
 
-from torg import db, etag, idempotency, identity, limits, ready_answers
+from torg import db, etag, idempotency, identity, limits, logs, ready_answers
 from torg.blueprint import Declaration
 from torg.errors import UnauthorizedError, UnavailableError
 from torg.operations import HOST, SAFE_METHODS, Operation
@@ -42,6 +42,11 @@ class Call:
         self._attempts = 0
 
     def answer(self) -> AnyResponse:
+        """The response of the view, after its commit.
+
+        Raises:
+            Exception: whatever the view or the host's rules raise, after the rollback.
+        """
         operation = self._operation
         _require_active(self._app, operation.plugin)
         check_length(request, operation.body_limit_bytes)
@@ -83,10 +88,12 @@ class Call:
     def _admit(self) -> None:
         declared = self._declaration
         if declared.access == "restricted":
-            identity.resolve(request)
+            caller = identity.resolve(request)
             identity.check_access(declared.permission, verified=declared.verified)
         else:
-            _resolve_if_valid()
+            caller = _resolve_if_valid()
+        if caller is not None:
+            logs.bind(identity_id=caller.id)
         limits.check(self._operation.by_identity, self._operation.id, request)
 
     def _view(self, mode: db.Mode) -> AnyResponse:
@@ -103,14 +110,14 @@ class Call:
         return response
 
 
-def _resolve_if_valid() -> None:
+def _resolve_if_valid() -> identity.Identity | None:
     """On public routes a stale token is no hindrance: refreshing and signing in are such routes."""
     if ready_answers.is_anonymous(request.environ):
-        return
+        return None
     try:
-        identity.resolve(request)
+        return identity.resolve(request)
     except UnauthorizedError:
-        return
+        return None
 
 
 def _refuse_unknown(error: DBAPIError) -> None:
@@ -146,6 +153,7 @@ def _end_ready(app: flask.Flask, filling: ready_answers.Filling | None) -> None:
 
 
 def keep_ready(app: flask.Flask, response: AnyResponse) -> None:
+    """Keep the finished answer of the present request, if its route declares that."""
     filling = request.environ.get(_FILLING)
     layer = ready_answers.layer_of(app)
     if filling is None or layer is None:

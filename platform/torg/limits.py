@@ -162,7 +162,7 @@ def _window(counters: _Counters, name: str, rate: str, key: object) -> _Window |
     number, inside = divmod(shifted, seconds)
     return _Window(
         name=name,
-        key=f"{text}:{seconds}:{int(number)}",
+        key=f"{text}:{item.amount}:{seconds}:{int(number)}",
         amount=item.amount,
         seconds=seconds,
         ends_in_seconds=max(1, int(seconds - inside)),
@@ -184,12 +184,12 @@ def check(rules: tuple[LimitRule, ...], operation: str, request: flask.Request) 
     """
     if not rules:
         return
-    standings = []
+    # By rule, because a request that is run again is counted again.
+    standings: dict[LimitRule, Standing] = request.environ.setdefault(_STANDINGS, {})
     for rule in rules:
         standing = hit(rule.name or operation, rule.rate, _caller(rule, request))
         if standing is not None:
-            standings.append(standing)
-    request.environ.setdefault(_STANDINGS, []).extend(standings)
+            standings[rule] = standing
 
 
 def headers(standings: list[Standing]) -> dict[str, str]:
@@ -205,7 +205,7 @@ def add_headers(response: AnyResponse, environ: Mapping[str, Any]) -> None:
     """Tell in an answer where its caller stands under the limits the request was counted under."""
     standings = environ.get(_STANDINGS)
     if standings:
-        response.headers.update(headers(standings))
+        response.headers.update(headers(list(standings.values())))
 
 
 @lru_cache(maxsize=256)
