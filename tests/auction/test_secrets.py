@@ -13,7 +13,9 @@ SECRETS = ("777777.77", "77777777", "777,777.77", "888888.88", "88888888", "888,
 @pytest.fixture(scope="module")
 def story(make_site, tmp_path_factory):
     """Everything that could be read or overheard while two people bid by secret maxima."""
-    site = make_site(log_level="debug")
+    # Short silences: a stream with little to tell must not hold up the scan.
+    quiet = {"auction": {"stream_heartbeat_seconds": 1}}
+    site = make_site(log_level="debug", sections=quiet)
     heard: list[str] = []
     with site.app.app_context():
         registry = site.app.extensions["torg.events"]

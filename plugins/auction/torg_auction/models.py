@@ -61,6 +61,7 @@ class Auction(Fact, Base):
         ),
         Index("ix_auction_auction_owner_id_id", "owner_id", "id"),
         Index("ix_auction_auction_category", "category"),
+        Index("ix_auction_auction_created_at", "created_at"),
         Index("ix_auction_auction_search", "search", postgresql_using="gin"),
     )
 

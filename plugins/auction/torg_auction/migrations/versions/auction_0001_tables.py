@@ -126,6 +126,7 @@ def _create_auction() -> None:
     )
     op.create_index(f"ix_{table}_owner_id_id", table, ["owner_id", "id"])
     op.create_index(f"ix_{table}_category", table, ["category"])
+    op.create_index(f"ix_{table}_created_at", table, ["created_at"])
     op.create_index(f"ix_{table}_search", table, ["search"], postgresql_using="gin")
 
 
