@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 
 _REVISIONS = ("migrations", "versions")
@@ -19,8 +20,10 @@ def problems(package: str, folder: Path, others: Collection[str]) -> list[str]:
     Args:
         package: the plugin's package.
         folder: where its code lies.
-        others: packages of other installed plugins; any further `torg_…` counts as one too.
+        others: packages of other installed plugins; any further `torg_…` counts as one too, but
+            for contract packages (entry points `torg.contracts`), which belong to no plugin.
     """
+    contracts = {each.value for each in entry_points(group="torg.contracts")}
     found = []
     for path in sorted(folder.rglob("*.py")):
         try:
@@ -35,7 +38,7 @@ def problems(package: str, folder: Path, others: Collection[str]) -> list[str]:
             if top == package:
                 if is_revision:
                     found.append(f"{place}:{line} imports {name}; a revision keeps its own words")
-            elif top in others or top.startswith("torg_"):
+            elif top in others or (top.startswith("torg_") and top not in contracts):
                 found.append(
                     f"{place}:{line} imports {name} of another plugin; use a contract, an event or "
                     "a hook"

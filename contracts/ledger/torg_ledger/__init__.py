@@ -1,0 +1,292 @@
+"""The contract `ledger` 1.0: how plugins move money without knowing who keeps the books.
+
+Owns types alone: the service's Protocol, its values and its errors. Payment providers are
+`torg_ledger.payments`, bonus points `torg_ledger.bonus`. Look the service up with
+`torg.contracts.require("ledger", ">=1,<2")`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from torg.money import Money
+from torg_ledger.errors import (
+    AccountMismatchError,
+    AccountNotFoundError,
+    DuplicateReferenceError,
+    ExpiryPassedError,
+    HoldClosedError,
+    HoldExceededError,
+    HoldNotFoundError,
+    InsufficientFundsError,
+    KeyReusedError,
+    ReversalError,
+    TransferNotFoundError,
+    UnbalancedError,
+    WrongAccountCurrencyError,
+)
+
+__all__ = [
+    "AccountKind",
+    "AccountMismatchError",
+    "AccountNotFoundError",
+    "Balance",
+    "DuplicateReferenceError",
+    "Entry",
+    "ExpiryPassedError",
+    "Held",
+    "HoldClosedError",
+    "HoldExceededError",
+    "HoldNotFoundError",
+    "HoldStatus",
+    "InsufficientFundsError",
+    "KeyReusedError",
+    "Ledger",
+    "Posted",
+    "ReversalError",
+    "TransferNotFoundError",
+    "UnbalancedError",
+    "WrongAccountCurrencyError",
+]
+
+
+class AccountKind(StrEnum):
+    """What an account stands for, seen from the house that keeps the books.
+
+    A positive balance is what the house owes (liability), has earned (income) or owns free of debt
+    (equity); of an asset or an expense the normal balance is negative.
+    """
+
+    ASSET = "asset"
+    LIABILITY = "liability"
+    INCOME = "income"
+    EXPENSE = "expense"
+    EQUITY = "equity"
+
+
+class HoldStatus(StrEnum):
+    """`open`, or how it ended: once, and for good."""
+
+    OPEN = "open"
+    CAPTURED = "captured"
+    VOIDED = "voided"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One side of a transfer: positive money goes to the account, negative comes from it."""
+
+    account_id: int
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A transfer in the books.
+
+    Attributes:
+        reference: its public name.
+        is_replay: whether an earlier call with this key had made it.
+        created_at: when, by the database's clock.
+    """
+
+    reference: str
+    is_replay: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Money set aside on an account.
+
+    Attributes:
+        reference: its public name, by which it is captured or voided.
+        account_id: on which account.
+        amount: how much was set aside.
+        captured: how much of it was taken.
+        remaining: how much of it is still set aside; zero once it is closed or has expired.
+        status: by the database's clock, also while nobody has written an expiry down yet.
+        expires_at: when it lets go by itself; None is never.
+    """
+
+    reference: str
+    account_id: int
+    amount: Money
+    captured: Money
+    remaining: Money
+    status: HoldStatus
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What an account holds at one moment.
+
+    Attributes:
+        posted: sum of its entries.
+        pending: sum of what live holds set aside.
+        available: posted less pending; what can be spent, apart from an overdraft.
+        version: number of its entries.
+    """
+
+    posted: Money
+    pending: Money
+    available: Money
+    version: int
+
+
+class Ledger(Protocol):
+    """Double-entry books. Every call is part of the caller's unit of work.
+
+    `source` is the calling plugin's name. `key` makes a call repeatable: within a source one key
+    has one effect, however often the call is repeated (`KeyReusedError` when it asks for something
+    else). A call that raises has changed nothing.
+    """
+
+    def open_account(
+        self,
+        code: str,
+        currency: str,
+        *,
+        owner_id: int | None = None,
+        kind: AccountKind = AccountKind.LIABILITY,
+        overdraft_limit: Money | None = None,
+    ) -> int:
+        """The id of an account, which is opened by the first call; safe to repeat.
+
+        Args:
+            code: "main" for a person's money; "<plugin>:<what>" for the house's own accounts.
+            currency: of the account, for ever.
+            owner_id: whose it is; None is the house.
+            kind: what it stands for.
+            overdraft_limit: how far below zero it may go. None is not at all for a person's
+                account, and without bound for one of the house.
+
+        Raises:
+            AccountMismatchError: it is open already and of another kind.
+        """
+
+    def post(
+        self,
+        entries: Sequence[Entry],
+        *,
+        source: str,
+        purpose: str,
+        key: str,
+        external_reference: str | None = None,
+        description: str = "",
+        actor_id: int | None = None,
+    ) -> Posted:
+        """Put a transfer into the books; its entries sum to zero in each currency.
+
+        Args:
+            entries: several for one account are added up.
+            source: the calling plugin.
+            purpose: what for, in one word of lower_snake, by which statements are filtered.
+            key: makes the call repeatable; at most 255 characters.
+            external_reference: a name outside of the books, unique within the source.
+            description: for people, shown on statements; at most 500 characters.
+            actor_id: who caused it, if a person did.
+
+        Raises:
+            UnbalancedError, AccountNotFoundError, WrongAccountCurrencyError, KeyReusedError,
+            DuplicateReferenceError, InsufficientFundsError: nothing was posted.
+        """
+
+    def hold(
+        self,
+        account_id: int,
+        amount: Money,
+        *,
+        source: str,
+        purpose: str,
+        key: str,
+        expires_at: datetime | None,
+        description: str = "",
+    ) -> Held:
+        """Set money aside; it counts as spent until it is captured, voided or has expired.
+
+        Args:
+            account_id: on which account.
+            amount: more than zero.
+            source: the calling plugin.
+            purpose: as in `post`.
+            key: makes the call repeatable.
+            expires_at: aware, in the future of the database's clock; None is never.
+            description: as in `post`.
+
+        Raises:
+            AccountNotFoundError, WrongAccountCurrencyError, KeyReusedError, ExpiryPassedError,
+            InsufficientFundsError: nothing is held.
+        """
+
+    def capture(
+        self,
+        hold: str,
+        entries: Sequence[Entry],
+        *,
+        source: str,
+        purpose: str,
+        key: str,
+        external_reference: str | None = None,
+        description: str = "",
+        actor_id: int | None = None,
+        closes: bool = True,
+    ) -> Posted:
+        """Take what is held and give it to accounts.
+
+        Args:
+            hold: its reference.
+            entries: where it goes; their sum, above zero, is what is captured. Several calls may
+                take parts.
+            closes: whether the rest is let go and the hold closed.
+            source, purpose, key, external_reference, description, actor_id: as in `post`.
+
+        Raises:
+            HoldNotFoundError, HoldClosedError, HoldExceededError: and those of `post`.
+        """
+
+    def void(self, hold: str) -> Held:
+        """Let go of what is still held and close the hold.
+
+        Voiding what was voided or has expired changes nothing and is no error.
+
+        Raises:
+            HoldNotFoundError: there is none of this reference.
+            HoldClosedError: it was captured.
+        """
+
+    def reverse(
+        self,
+        transfer: str,
+        *,
+        source: str,
+        key: str,
+        amount: Money | None = None,
+        purpose: str = "reversal",
+        external_reference: str | None = None,
+        description: str = "",
+        actor_id: int | None = None,
+    ) -> Posted:
+        """Move money back by a transfer of its own, linked to the first.
+
+        Args:
+            transfer: its reference.
+            amount: a part, of a transfer with two entries; None is all that is not reversed yet.
+            source, key, purpose, external_reference, description, actor_id: as in `post`.
+
+        Raises:
+            TransferNotFoundError: there is none of this reference.
+            ReversalError: there is not so much left to reverse, or it is a reversal itself.
+            InsufficientFundsError, KeyReusedError, DuplicateReferenceError: as in `post`.
+        """
+
+    def balance(self, account_id: int) -> Balance:
+        """Posted, pending and available of one moment; expired holds do not count.
+
+        Raises:
+            AccountNotFoundError: there is no such account.
+        """

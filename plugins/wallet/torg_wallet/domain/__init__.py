@@ -1,0 +1,1 @@
+"""Pure rules of the wallet: no database, no clock, no web."""

@@ -1,0 +1,1 @@
+"""What the wallet's routes refuse, beyond what the ledger does (`torg_ledger.errors`)."""

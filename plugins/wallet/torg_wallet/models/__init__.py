@@ -1,0 +1,5 @@
+"""The tables of the wallet as mapped classes, by what they are about."""
+
+from torg_wallet.models import ledger
+
+MODELS = (*ledger.MODELS,)

@@ -1,0 +1,1 @@
+"""Reads of the wallet: plain columns, a constant number of statements."""
