@@ -46,7 +46,7 @@ class JobState(Schema):
     """A background job."""
 
     id = Id(required=True)
-    job = Text(maximum=200, required=True, example="shop.export_orders")
+    job = Text(maximum=200, required=True, example="stall.export_rows")
     state = Enum(
         outbox.STATES,
         required=True,
@@ -59,7 +59,7 @@ class JobState(Schema):
         maximum=2000,
         required=True,
         allow_none=True,
-        example="https://example.org/files/shop/0f/0f3a?until=1790000000&signature=1f",
+        example="https://example.org/files/stall/0f/0f3a?until=1790000000&signature=1f",
         description="A link to the file that the job made; it works for an hour or two.",
     )
     error = Text(

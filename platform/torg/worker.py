@@ -3,7 +3,7 @@
 Owns its lanes, signals and signs of life. What running a job means is `torg.job_execution`'s.
 
     main thread     every job, the most urgent first, each under its time limit
-    urgent lane     urgent jobs only, so that a slow job never delays the end of an auction
+    urgent lane     urgent jobs only, so that they wait for no slow one
     housekeeper     heartbeat, parked jobs, overdue schedules
     ear             waits for rings in Redis and wakes the lanes (`torg.ring_listener`)
 
