@@ -4,12 +4,10 @@
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /source
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-COPY setup.cfg pyproject.toml README.md LICENSE ./
-COPY platform platform
-COPY migrations migrations
-COPY plugins plugins
-# Wheels of the host, the plugins and everything they need: the second stage needs no network.
-RUN pip wheel --wheel-dir /wheels . ./plugins/*
+# Only what .dockerignore lets in.
+COPY . .
+# Wheels of our own distributions and of everything they need: the second stage needs no network.
+RUN sed -n 's/^-e /.\//p' requirements-dev.txt | xargs pip wheel --wheel-dir /wheels
 
 FROM python:3.12-slim-bookworm
 ENV PYTHONUNBUFFERED=1 \

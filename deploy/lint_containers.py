@@ -102,12 +102,22 @@ def check_dockerfile(root: Path) -> list[Finding]:
         findings.append(
             Finding("Dockerfile", line, "the last stage needs USER with a number, not root")
         )
+    findings += [Finding(".dockerignore", 1, text) for text in _missing_distributions(root)]
     findings += [
         Finding("Dockerfile", stages[-1].line, f"the last stage has no {name}")
         for name in ("HEALTHCHECK", "CMD", "WORKDIR")
         if name not in names
     ]
     return findings
+
+
+def _missing_distributions(root: Path) -> Iterator[str]:
+    """The image is built of what requirements-dev.txt names; each folder of it must get in."""
+    allowed = (root / ".dockerignore").read_text().splitlines()
+    for path in re.findall(r"(?m)^-e (\S+)", (root / "requirements-dev.txt").read_text()):
+        folder = "platform" if path == "." else path.split("/")[0]
+        if f"!{folder}" not in allowed:
+            yield f"{path} would be missing in the image; let !{folder} in"
 
 
 def _problems(each: Instruction, root: Path) -> Iterator[str]:
@@ -128,7 +138,7 @@ def _problems(each: Instruction, root: Path) -> Iterator[str]:
         yield "WORKDIR must be absolute"
     elif each.name == "COPY" and "--from" not in value:
         for source in value.split()[:-1]:
-            if not source.startswith("--") and not list(root.glob(source)):
+            if not source.startswith(("--", ".")) and not list(root.glob(source)):
                 yield f"{source} is not in the repository"
     elif each.name == "RUN":
         yield from _shell_problems(value)
