@@ -130,7 +130,7 @@ def init(app: flask.Flask) -> None:
     renderer = Renderer(host.site_name, host.base_url, host.template_dir)
     app.extensions[EXTENSION] = _Mail(_Sender(app), transport, renderer)
     register(app, "host", TEST_MAIL)
-    # A mail server may be away for most of a day, and a minute after it is back all are on their way.
+    # A mail server may be away for most of a day; a minute after it is back all are on their way.
     # What it refuses for good is not tried again at all.
     sending = Job(JOB, send_mail, max_attempts=1500, limit_seconds=120, longest_wait_seconds=60)
     jobs.register(app, "host", sending)
