@@ -50,7 +50,7 @@ def test_an_access_token_says_who_for_whom_by_whom_and_how_long(api: Any) -> Non
     claims = _claims(token)
     assert header["alg"] == "HS256"
     assert header["kid"]
-    assert claims["iss"] == "http://127.0.0.1:8000"
+    assert claims["iss"] == "torg"
     assert claims["aud"] == "torg"
     assert claims["typ"] == "access"
     assert isinstance(claims["sub"], str)

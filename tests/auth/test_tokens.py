@@ -22,7 +22,7 @@ def _key(app: Any) -> Key:
 
 def _claims(**changes: Any) -> dict[str, Any]:
     claims = {
-        "iss": "http://127.0.0.1:8000",
+        "iss": "torg",
         "aud": "torg",
         "sub": "1",
         "sid": "1",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -10,20 +11,22 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 
-from torg import db
+from torg import db, strict_json
 from torg_auth.domain.access import ADMIN, USER
 from torg_auth.services import access
 from torg_auth.services.accounts import NewAccount, add_user
 from torg_auth.services.callers import present_caller
 from torg_auth.services.sessions import open_session
 
+PLACE = re.compile(r"\{\w+\}")
 METHODS = ("post", "put", "patch", "delete")
 
 
 @pytest.fixture
 def market(make_app: Any) -> Any:
     """An application whose own test client is asked, in this process."""
-    return make_app(["auth", "auction"])
+    names = ("auth_register", "auth_login", "auth_refresh", "auth_code")
+    return make_app(["auth", "auction"], rate_limits=dict.fromkeys(names, "1000000 per minute"))
 
 
 @pytest.fixture
@@ -65,8 +68,8 @@ def read_every_list(market: Any, headers: dict[str, str]) -> None:
         if method == "get" and "{" not in path and "callback" not in path:
             answer = market.test_client().get(path, headers=headers)
             assert answer.status_code in {200, 204, 400, 422}, (path, answer.get_data()[:300])
-            if answer.is_json and answer.status_code == 200:
-                assert b"NaN" not in answer.get_data()
+            if answer.is_json:
+                strict_json.loads(answer.get_data())
 
 
 def test_every_field_of_every_route_refuses_the_corpus(
@@ -79,10 +82,7 @@ def test_every_field_of_every_route_refuses_the_corpus(
         example = example_of(operation)
         if example is None or path.endswith(("/logout", "/auth/me")):
             continue
-        url = path.replace("{", "").replace("}", "")
-        for part in operation.get("parameters", []):
-            if part["in"] == "path":
-                url = path.replace("{" + part["name"] + "}", "1")
+        url = PLACE.sub("1", path)
         for case, body in bad_inputs.bodies(example):
             answer = client.open(
                 url, method=method.upper(), data=body, headers=signed_in,
@@ -105,17 +105,17 @@ def test_queries_and_path_ids_refuse_the_corpus(
 ) -> None:
     client = market.test_client()
     document = client.get("/openapi.json").json
-    for method, path, operation in operations(document):
+    for method, path, _ in operations(document):
         if method != "get" or path.endswith("/stream"):
             continue
-        names = [part["name"] for part in operation.get("parameters", []) if part["in"] == "path"]
+        names = PLACE.findall(path)
         if not names:
             for query in bad_inputs.QUERIES:
                 check_problem(client.get(f"{path}?{query}", headers=signed_in), f"{path}?{query}")
         for value in bad_inputs.PATH_IDS if names else ():
             url = path
             for name in names:
-                url = url.replace("{" + name + "}", value)
+                url = url.replace(name, value)
             check_problem(client.get(url, headers=signed_in), url)
 
 

@@ -22,6 +22,12 @@ class AuthSettings(Section):
         15, ge=1, le=60, description="Life of a mailed code and of the link beside it."
     )
     code_tries: int = Field(5, ge=1, le=10, description="Tries until a mailed code is dead.")
+    issuer: str = Field(
+        "torg",
+        min_length=1,
+        max_length=100,
+        description="`iss` of access tokens; the same for every process of a deployment.",
+    )
     audience: str = Field(
         "torg", min_length=1, max_length=100, description="`aud` of access tokens."
     )

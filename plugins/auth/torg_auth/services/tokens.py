@@ -37,12 +37,11 @@ _UNREADABLE = (
 def init(app: flask.Flask) -> None:
     """Set up the writer and reader of access tokens, before the first request."""
     chosen = settings().plugin("auth", AuthSettings)
-    issuer = settings().host.base_url
     app.config.update(
         JWT_ALGORITHM=ALGORITHM,
         JWT_DECODE_ALGORITHMS=[ALGORITHM],
-        JWT_ENCODE_ISSUER=issuer,
-        JWT_DECODE_ISSUER=issuer,
+        JWT_ENCODE_ISSUER=chosen.issuer,
+        JWT_DECODE_ISSUER=chosen.issuer,
         JWT_ENCODE_AUDIENCE=chosen.audience,
         JWT_DECODE_AUDIENCE=chosen.audience,
         JWT_ENCODE_NBF=False,
