@@ -4,6 +4,7 @@ Owns the order of these steps, their repetition when the database asks for it, a
 ready answers. Routing and headers are `torg.http`'s.
 """
 
+import time
 from typing import Any
 
 import flask
@@ -11,7 +12,7 @@ from flask import request
 from sqlalchemy.exc import DBAPIError
 from werkzeug.wrappers import Response as AnyResponse
 
-from torg import db, etag, idempotency, identity, limits, logs, ready_answers
+from torg import db, etag, idempotency, identity, limits, logs, migrate, ready_answers
 from torg.blueprint import Declaration
 from torg.errors import UnauthorizedError, UnavailableError
 from torg.operations import HOST, SAFE_METHODS, Operation
@@ -21,6 +22,8 @@ from torg.request_reading import check_length
 # Of these the database says itself that it has undone everything.
 _UNDONE = frozenset({"40001", "40P01"})
 _FILLING = "torg.filling"
+_LOOKED_AT = "torg.calls.looked_at"
+_LOOK_SECONDS = 1.0
 
 
 class PluginAwayError(UnavailableError):
@@ -129,8 +132,21 @@ def _refuse_unknown(error: DBAPIError) -> None:
 def _require_active(app: flask.Flask, name: str) -> None:
     registry = app.extensions.get("torg.plugins")
     plugin = registry.plugins.get(name) if registry is not None else None
-    if plugin is not None and plugin.state is not State.ACTIVE:
+    if plugin is None or plugin.state is State.ACTIVE:
+        return
+    if plugin.state is State.PENDING:
+        _follow_upgrade(app)
+    if plugin.state is not State.ACTIVE:
         raise PluginAwayError(plugin=name, state=str(plugin.state))
+
+
+def _follow_upgrade(app: flask.Flask) -> None:
+    """A plugin that waits for its migrations begins without a restart once they are applied."""
+    now = time.monotonic()
+    if now - app.extensions.get(_LOOKED_AT, 0.0) < _LOOK_SECONDS:
+        return
+    app.extensions[_LOOKED_AT] = now
+    migrate.note_states(app)
 
 
 def _begin_ready(app: flask.Flask, declared: Declaration) -> ready_answers.Filling | None:

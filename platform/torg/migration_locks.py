@@ -1,6 +1,6 @@
 """What a migration's SQL would lock, for the plan: pure reading of statements.
 
-Owns notes for people, not guarantees: it knows the statements that stop a busy shop most often.
+Owns notes for people, not guarantees: it knows the statements that stop a busy market most often.
 Tables that the same revision makes are left out, since nobody uses them yet.
 """
 

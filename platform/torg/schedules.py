@@ -22,7 +22,7 @@ from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, Tex
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from torg import clock, db, doorbell, jobs
+from torg import clock, db, doorbell, idempotency, jobs
 from torg.db import Base, session
 from torg.jobs import Job
 
@@ -187,6 +187,9 @@ def init(app: flask.Flask) -> None:
     jobs.register(app, "host", Job("host.prune_ticks", _prune_ticks))
     register(app, "host", Schedule("host.prune_outbox", "host.prune_outbox", cron="17 * * * *"))
     register(app, "host", Schedule("host.prune_ticks", "host.prune_ticks", cron="41 3 * * *"))
+    jobs.register(app, "host", Job("host.prune_kept_answers", _prune_kept_answers))
+    name = "host.prune_kept_answers"
+    register(app, "host", Schedule(name, name, cron="23 * * * *"))
 
 
 def register(app: flask.Flask, plugin: str, schedule: Schedule) -> None:
@@ -315,6 +318,10 @@ def _row(schedule: Schedule, now: datetime) -> dict[str, Any]:
         "payload": json.dumps(dict(schedule.payload)),
         "due": next_due(schedule, now),
     }
+
+
+def _prune_kept_answers(_payload: dict[str, Any], _run: jobs.JobRun) -> dict[str, Any]:
+    return {"deleted": idempotency.prune()}
 
 
 def _prune_ticks(_payload: dict[str, Any], _run: jobs.JobRun) -> None:

@@ -46,7 +46,7 @@ def torg_environment() -> Iterator[Environment]:
 
 @dataclass
 class AppMaker:
-    """Makes applications on databases of their own; `make_app(["auction"], demo=True)`."""
+    """Makes applications on databases of their own; `make_app(["auth"], demo=True)`."""
 
     environment: Environment
     directory: Path
@@ -76,6 +76,10 @@ class AppMaker:
         app = _create(url, plugins, sections, {**self._host(), **host})
         self._apps.append(app)
         return app
+
+    def adopt(self, database: str) -> None:
+        """Drop a database that a test has made by itself, too."""
+        self._databases.append(database)
 
     def _host(self) -> dict[str, Any]:
         return {

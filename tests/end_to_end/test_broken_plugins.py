@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from torg import migrate
+from torg.app import create_app
+from torg.config import HostSettings, Settings
 from torg.plugins import StartError, State, registry
+from torg.testing_processes import eventually
 
 GOOD_MANIFEST = 'name = "{name}"\ntitle = "Pretend"\nurl_prefix = "{name}"\n'
 GOOD_PLUGIN = '''
@@ -164,3 +168,21 @@ def test_a_disabled_plugin_is_never_imported_and_its_routes_are_404(
 
     assert "pretend_off.plugin" not in sys.modules
     assert app.test_client().get("/api/v1/off/things").status_code == 404
+
+
+def test_a_plugin_that_waits_for_its_migrations_begins_once_they_are_applied(
+    torg_environment: Any, make_app: Any, tmp_path: Path
+) -> None:
+    url = torg_environment.create("torg_test_pending")
+    make_app.adopt("torg_test_pending")
+    settings = HostSettings(database_url=url, plugins=("auth",), debug=True, data_dir=str(tmp_path))
+    app = create_app(Settings.build(settings))
+    client = app.test_client()
+    waiting = client.get("/api/v1/auth/permissions")
+    assert (waiting.status_code, waiting.json["code"]) == (503, "plugin_unavailable")
+    assert registry(app).plugins["auth"].state is State.PENDING
+
+    other_process = create_app(Settings.build(settings))
+    migrate.upgrade(other_process)
+
+    eventually(lambda: client.get("/api/v1/auth/permissions").status_code == 401)

@@ -160,6 +160,7 @@ class TestSync:
         upcoming = schedules.sync(app)
 
         assert set(upcoming) == {
+            "host.prune_kept_answers",
             "host.prune_outbox",
             "host.prune_ticks",
             "work.each_second",
@@ -193,7 +194,11 @@ class TestSync:
         schedules.sync(bench.build(with_plugin=False))
 
         active = bench.sql("SELECT name FROM torg_schedule WHERE is_active ORDER BY name")
-        assert [row["name"] for row in active] == ["host.prune_outbox", "host.prune_ticks"]
+        assert [row["name"] for row in active] == [
+            "host.prune_kept_answers",
+            "host.prune_outbox",
+            "host.prune_ticks",
+        ]
 
         _set_back(bench, "work.each_second", 600)
         due = schedules.sync(app)["work.each_second"]
