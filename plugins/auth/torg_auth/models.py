@@ -34,6 +34,9 @@ class User(Base):
         CheckConstraint("email_verified_at IS NULL OR email IS NOT NULL", name="verified_email"),
         CheckConstraint("verification_level BETWEEN 0 AND 3", name="verification_level"),
         CheckConstraint("country ~ '^[A-Z]{2}$'", name="country"),
+        Index("uq_auth_user_phone", "phone", unique=True),
+        CheckConstraint("phone ~ '^[+][1-9][0-9]{6,14}$'", name="phone"),
+        CheckConstraint("(phone IS NULL) = (phone_verified_at IS NULL)", name="verified_phone"),
     )
 
     id: Mapped[int] = mapped_column(
@@ -44,6 +47,8 @@ class User(Base):
     claimed_email: Mapped[str | None] = mapped_column(String(254))
     password_hash: Mapped[str] = mapped_column(String(255))
     email_verified_at: Mapped[datetime | None]
+    phone: Mapped[str | None] = mapped_column(String(16))
+    phone_verified_at: Mapped[datetime | None]
     display_name: Mapped[str] = mapped_column(String(80), server_default="")
     about: Mapped[str] = mapped_column(String(2000), server_default="")
     country: Mapped[str | None] = mapped_column(String(2))
@@ -188,6 +193,13 @@ class SecurityEventKind(StrEnum):
     DEACTIVATED = "deactivated"
     ACTIVATED = "activated"
     ROLES_CHANGED = "roles_changed"
+    CHANGE_ASKED = "change_asked"
+    CHANGE_APPLIED = "change_applied"
+    CHANGE_UNDONE = "change_undone"
+    NEW_DEVICE = "new_device"
+    VERIFICATION_ASKED = "verification_asked"
+    VERIFICATION_DECIDED = "verification_decided"
+    VERIFICATION_EXPIRED = "verification_expired"
 
 
 class SecurityEvent(Fact, Base):

@@ -15,7 +15,7 @@ from torg.jobs import Job
 from torg.mail import MailTemplate
 from torg.schedules import Schedule
 from torg_auth import demo as demo_people
-from torg_auth import models
+from torg_auth import models, models_changes, models_verification
 from torg_auth.commands import user
 from torg_auth.emails import TEMPLATES
 from torg_auth.jobs import JOBS, SCHEDULES
@@ -42,6 +42,10 @@ def torg_models() -> list[type]:
         models.RolePermission,
         models.UserRole,
         models.SecurityEvent,
+        models_changes.PendingChange,
+        models_changes.TextMessage,
+        models_verification.VerificationRequest,
+        models_verification.VerificationDocument,
     ]
 
 

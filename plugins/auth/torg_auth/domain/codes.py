@@ -16,6 +16,10 @@ class Purpose(StrEnum):
 
     CONFIRM_EMAIL = "confirm_email"
     RESET_PASSWORD = "reset_password"  # noqa: S105 - the name of a purpose
+    CHANGE_USERNAME = "change_username"
+    CHANGE_EMAIL = "change_email"
+    CHANGE_PHONE = "change_phone"
+    CHANGE_PASSWORD = "change_password"  # noqa: S105 - the name of a purpose
 
 
 def link_use(purpose: Purpose) -> str:
