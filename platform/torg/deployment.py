@@ -13,13 +13,13 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import OperationalError
-
 from torg import config, embedded
 from torg.command_errors import CommandError
 from torg.config import Settings
 
 if TYPE_CHECKING:
+    from sqlalchemy.exc import OperationalError
+
     from torg.http import Application
 
 OVERLAY = "environment.json"

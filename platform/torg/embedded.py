@@ -19,12 +19,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
 
 from torg import embedded_home
 from torg.command_errors import CommandError
 from torg.embedded_home import MissingServersError
-from torg.embedded_postgres import Postgres
-from torg.embedded_valkey import Valkey
+
+if TYPE_CHECKING:
+    from torg.embedded_postgres import Postgres
+    from torg.embedded_valkey import Valkey
 
 __all__ = ["Addresses", "AlreadyRunningError", "MissingServersError", "Servers", "find", "start"]
 
@@ -123,6 +126,10 @@ class Servers:
         self.stop()
 
     def _start(self) -> None:
+        # Every command looks for running servers; only those that start some need the drivers.
+        from torg.embedded_postgres import Postgres
+        from torg.embedded_valkey import Valkey
+
         postgres, valkey = self._wants
         home = embedded_home.prepare(self.directory, postgresql=postgres, valkey=valkey)
         self.notes = home.notes

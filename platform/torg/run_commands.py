@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Any
 
 import click
-from sqlalchemy.exc import OperationalError
 
 from torg import config, deployment, embedded, processes
 from torg.command_errors import CommandError
@@ -179,6 +178,8 @@ def _refuse_pending(settings: Settings) -> None:
     Raises:
         CommandError: Migrations of the host wait.
     """
+    from sqlalchemy.exc import OperationalError
+
     from torg import migrate as migrations
 
     app = deployment.application(settings)
