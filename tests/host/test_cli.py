@@ -14,8 +14,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
+import psycopg2
 import pytest
 
 import torg
@@ -110,7 +112,7 @@ def test_every_command_and_option_says_what_it_does() -> None:
     [
         (["dmo"], "Did you mean 'demo'?"),
         (["run", "wbe"], "Did you mean 'web'?"),
-        (["openapi", "--postma"], "Did you mean '--postman'?"),
+        (["openapi", "--postma"], "'--postman'?"),
         (["demo", "--port", "70000"], "70000 is not in the range"),
     ],
 )
@@ -238,3 +240,97 @@ def test_a_message_has_what_where_why_and_next_in_this_order() -> None:
         "  Next:   this",
         "          or that",
     ]
+
+
+@pytest.fixture
+def migrated(make_app: Callable[..., Any]) -> dict[str, str]:
+    """The settings of a database at head, without any process running on it."""
+    host = make_app([]).extensions["torg.config"].host
+    return {"TORG_DATABASE_URL": host.database_url, "TORG_REDIS_URL": host.redis_url}
+
+
+def test_the_doctor_names_each_trouble_and_its_mend(run: Run, migrated: dict[str, str]) -> None:
+    result = run("doctor", **migrated)
+    assert result.returncode == 1
+    assert "[ok]   database " in result.stdout
+    assert "[ok]   migrations " in result.stdout
+    assert "[FAIL] worker " in result.stdout
+    assert "Next: torg run worker" in result.stdout
+    assert result.stderr.splitlines()[-1].endswith("warnings")
+
+
+def test_the_doctor_speaks_json(run: Run, migrated: dict[str, str]) -> None:
+    result = run("doctor", "--json", **migrated)
+    findings = {each["name"]: each for each in json.loads(result.stdout)}
+    assert findings["redis"]["status"] == "ok"
+    assert findings["scheduler"]["status"] == "failing"
+    assert findings["scheduler"]["mend"].startswith("torg run scheduler")
+
+
+def test_the_doctor_tells_wrong_settings_and_leaves_out_the_rest(run: Run) -> None:
+    result = run("doctor", "--json", TORG_WEB_THREADS="none")
+    assert result.returncode == 1
+    assert [each["name"] for each in json.loads(result.stdout)] == ["settings"]
+
+
+def test_a_process_is_alive_while_it_gives_signs_on_this_machine(
+    run: Run, migrated: dict[str, str]
+) -> None:
+    def sign(host: str) -> None:
+        connection = psycopg2.connect(migrated["TORG_DATABASE_URL"].replace("+psycopg2", ""))
+        with connection, connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO torg_heartbeat (process, kind) VALUES (%s, 'worker')", (f"{host}:1",)
+            )
+        connection.close()
+
+    assert run("doctor", "--alive", "worker", **migrated).returncode == 1
+    sign("another-machine")
+    assert run("doctor", "--alive", "worker", **migrated).returncode == 1
+    sign(socket.gethostname())
+    assert run("doctor", "--alive", "worker", **migrated).returncode == 0
+    assert run("doctor", "--alive", "scheduler", **migrated).returncode == 1
+
+
+def test_a_database_that_is_away_does_not_count_against_a_process(run: Run) -> None:
+    url = "postgresql://torg@127.0.0.1:9/torg"
+    assert run("doctor", "--alive", "worker", TORG_DATABASE_URL=url).returncode == 0
+
+
+def test_routes_and_documents_need_neither_database_nor_secret(run: Run) -> None:
+    nothing = {"TORG_SECRET_KEY": "", "TORG_PLUGINS": "auth"}
+    routes = run("routes", "--json", **nothing)
+    assert routes.returncode == 0, routes.stderr
+    rows = json.loads(routes.stdout)
+    login = {"methods": ["POST"], "path": "/api/v1/auth/login", "plugin": "auth"}
+    assert any(login.items() <= row.items() for row in rows)
+    assert any(row["path"] == "/health/live" and row["plugin"] == "host" for row in rows)
+    only = json.loads(run("routes", "--json", "--plugin", "auth", **nothing).stdout)
+    assert {row["plugin"] for row in only} == {"auth"}
+
+
+def test_the_documents_are_printed_or_written(run: Run, tmp_path: Path) -> None:
+    plugins = {"TORG_PLUGINS": "auth,auction"}
+    whole = json.loads(run("openapi", **plugins).stdout)
+    assert whole["openapi"].startswith("3.1")
+    part = json.loads(run("openapi", "--plugin", "auth", **plugins).stdout)
+    assert 0 < len(part["paths"]) < len(whole["paths"])
+    assert run("openapi", "--postman", "--out", "postman.json", **plugins).returncode == 0
+    assert "item" in json.loads((tmp_path / "postman.json").read_text())
+    missing = run("openapi", "--plugin", "nothing", **plugins)
+    assert missing.returncode == 1
+    assert "enabled plugins: auth, auction" in missing.stderr
+
+
+def test_backups_are_made_and_proven_from_the_command_line(
+    run: Run, migrated: dict[str, str], tmp_path: Path
+) -> None:
+    made = run("backup", "create", "--json", **migrated)
+    assert made.returncode == 0, made.stderr
+    archive = json.loads(made.stdout)["archive"]
+    assert run("backup", "verify", archive, **migrated).returncode == 0
+    refused = run("backup", "restore", archive, **migrated)
+    assert refused.returncode == 1
+    assert "not empty; nothing was restored" in refused.stderr
+    (tmp_path / archive).write_bytes(b"damaged")
+    assert run("backup", "verify", archive, **migrated).returncode == 1
