@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -209,3 +211,36 @@ def test_every_line_is_marked_with_its_process(supervise: Callable[..., Running]
     running = supervise({"scheduler": "print('tick')\nimport time; time.sleep(300)"})
     running.until(lambda lines: any(each.split() == ["scheduler", "tick"] for each in lines))
     assert running.end()[-1] == "TOLD all ended"
+
+
+WITH_SERVERS = """
+import sys, time
+from pathlib import Path
+from torg import embedded
+from torg.supervisor import Supervisor
+with embedded.start(Path(sys.argv[1]), fast=True, valkey=False) as servers:
+    print("worker pid", servers.pids()["postgres"], flush=True)
+    def tell(sentence):
+        print("TOLD", sentence, flush=True)
+        print("worker pid", servers.pids()["postgres"], flush=True)
+    Supervisor([], tell=tell, servers=servers).run()
+print("TOLD all ended", flush=True)
+"""
+
+
+def test_a_crashed_embedded_server_runs_again() -> None:
+    place = Path(tempfile.mkdtemp(prefix="torg-test-"))
+    place.chmod(0o755)
+    running = Running(
+        subprocess.Popen(
+            [sys.executable, "-c", WITH_SERVERS, str(place)], stdout=subprocess.PIPE, text=True
+        )
+    )
+    first = running.pids("worker")[0]
+    os.kill(first, signal.SIGKILL)
+    second = running.pids("worker", 2)[1]
+    assert second != first
+    assert "TOLD postgres had ended and runs again" in running.lines
+    assert running.end()[-1] == "TOLD all ended"
+    assert is_gone(second)
+    shutil.rmtree(place)
