@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COMPOSE_SECRETS = {"POSTGRES_PASSWORD": "x" * 40, "TORG_SECRET_KEY": "0123456789abcdef" * 3}
 SERVICE_KEYS = frozenset(
     {"build", "cap_drop", "command", "depends_on", "entrypoint", "environment", "healthcheck"}
-    | {"image", "init", "ports", "read_only", "restart", "security_opt", "shm_size"}
+    | {"image", "init", "ports", "profiles", "read_only", "restart", "security_opt", "shm_size"}
     | {"stop_grace_period", "tmpfs", "user", "volumes"}
 )
 TOP_KEYS = frozenset({"name", "services", "volumes", "networks"})
