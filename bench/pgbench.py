@@ -28,7 +28,7 @@ def bids_per_second(market: Market, seconds: int, start: int) -> float:
         script = Path(folder) / "bid.sql"
         script.write_text(_script(market, start), "utf-8")
         binaries = installed_binaries(valkey=False)
-        program = binaries.postgresql[binaries.newest] / "pgbench"
+        program = binaries.postgresql[binaries.newest()] / "pgbench"
         took = subprocess.run(
             [program, "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", "1",
              "-T", str(seconds), "-f", str(script), *_connection(market.database_url)],

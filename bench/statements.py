@@ -18,7 +18,7 @@ def count(market: Market) -> dict[str, int]:
     more = {"amount": {"amount": "60.00", "currency": "EUR"}}
     keyed = {**signed_in, "Idempotency-Key": "counted"}
     return {
-        "list of 50": _during(lambda: client.get("/api/v1/auctions?limit=50&seller=person0")),
+        "list of 50": _during(lambda: client.get("/api/v1/auctions?limit=50&owner=person0")),
         "detail with 100 bids": _during(lambda: client.get(f"/api/v1/auctions/{market.detail}")),
         "bid": _during(lambda: client.post(bids, json=enough, headers=signed_in)),
         "bid with Idempotency-Key": _during(lambda: client.post(bids, json=more, headers=keyed)),
@@ -34,7 +34,9 @@ def _during(request: Any) -> int:
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
-        request()
+        answer = request()
+        if answer.status_code >= 500 or answer.status_code in {400, 401, 404}:
+            raise RuntimeError(answer.get_data(as_text=True))
     finally:
         event.remove(Engine, "before_cursor_execute", note)
     return len(statements)
