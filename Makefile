@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(STAMP): setup.cfg pyproject.toml requirements-dev.txt $(wildcard plugins/*/pyproject.toml)
+$(STAMP): setup.cfg pyproject.toml requirements-dev.txt $(wildcard contracts/*/pyproject.toml plugins/*/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Torg needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)

@@ -67,7 +67,8 @@ def add_entries(books, transfer_facts, *entries):
             cursor.execute(
                 "INSERT INTO wallet_transfer (reference, purpose, source, idempotency_key,"
                 " fingerprint, entry_count, description, reverses_id)"
-                " VALUES (wallet_reference('TR'), 'hand', 'test', gen_random_uuid()::text, '', %s, '', %s) RETURNING id",
+                " VALUES (wallet_reference('TR'), 'hand', 'test', gen_random_uuid()::text,"
+                " '', %s, '', %s) RETURNING id",
                 (transfer_facts.get("count", len(entries)), transfer_facts.get("reverses")),
             )
             transfer = cursor.fetchone().id

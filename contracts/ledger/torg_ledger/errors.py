@@ -74,8 +74,8 @@ class HoldClosedError(ConflictError):
 
     code = "hold_closed"
     title = "The hold is closed"
-    detail = "The hold is {status}."
-    public = ("status",)
+    detail = "The hold is {state}."
+    public = ("state",)
 
 
 class HoldExceededError(ConflictError):

@@ -1,1 +1,90 @@
 """What the wallet's routes refuse, beyond what the ledger does (`torg_ledger.errors`)."""
+
+from torg.errors import ConflictError, ForbiddenError, InvalidError
+
+
+class ProviderUnknownError(InvalidError):
+    """No payment provider of this name is active here, or it cannot do this."""
+
+    code = "provider_unknown"
+    title = "Unknown payment provider"
+    detail = "No such payment provider. There are: {known}."
+    public = ("known",)
+
+
+class CurrencyNotOfferedError(InvalidError):
+    """Money comes in and goes out in certain currencies only."""
+
+    code = "currency_not_offered"
+    title = "Currency not offered"
+    detail = "Money can be moved here in: {offered}."
+    public = ("offered",)
+
+
+class PaymentTooLargeError(InvalidError):
+    """One deposit or payout may not be larger than this."""
+
+    code = "payment_too_large"
+    title = "Payment too large"
+    detail = "At most {most} can be moved at once."
+    public = ("most",)
+
+
+class NotConfirmedByStaffError(ConflictError):
+    """The provider itself says how this payment ends; people do not."""
+
+    code = "not_confirmed_by_staff"
+    title = "The provider decides"
+    detail = "The provider {provider} says itself how its payments end."
+    public = ("provider",)
+
+
+class PaymentEndedError(ConflictError):
+    """The payment has ended already, and in another way; an end is final."""
+
+    code = "payment_ended"
+    title = "The payment has ended"
+    detail = "The payment is {state} already."
+    public = ("state",)
+
+
+class OwnMoneyError(ForbiddenError):
+    """Nobody confirms a payment of his own, nor adjusts his own account."""
+
+    code = "own_money"
+    title = "Your own money"
+    detail = "Somebody else has to do this: it is about your own money."
+
+
+class SecondPersonError(ForbiddenError):
+    """A large adjustment is approved by another person than the one who made it."""
+
+    code = "second_person_needed"
+    title = "A second person is needed"
+    detail = "Another person than the one who made this adjustment has to decide on it."
+
+
+class AdjustmentDecidedError(ConflictError):
+    """The adjustment was approved or declined already."""
+
+    code = "adjustment_decided"
+    title = "Decided already"
+    detail = "The adjustment is {state} already."
+    public = ("state",)
+
+
+class UnknownPersonError(InvalidError):
+    """There is nobody of this username."""
+
+    code = "unknown_person"
+    title = "Unknown person"
+    detail = "There is nobody of this username."
+
+
+class StatementTooLongError(InvalidError):
+    """A spreadsheet of this many rows is too large: choose a shorter time, or CSV."""
+
+    code = "statement_too_long"
+    title = "Statement too long"
+    detail = "A spreadsheet has at most {most} rows. Choose a shorter time, or CSV."
+    public = ("most",)

@@ -5,7 +5,8 @@ from typing import Any
 from torg import outbox
 from torg.jobs import Job, JobRun
 from torg.schedules import Schedule
-from torg_wallet.services import expiry, proving
+from torg_wallet.providers import sandbox
+from torg_wallet.services import expiry, payments, proving
 
 Payload = dict[str, Any]
 _AT_ONCE = 500
@@ -33,11 +34,41 @@ def prove(payload: Payload, run: JobRun) -> Payload:
     return outcome["counts"]  # type: ignore[no-any-return]  # a dict of numbers
 
 
+def start_payment(payload: Payload, run: JobRun) -> None:
+    """Call the provider of a new payment."""
+    del run
+    payments.start(payload["reference"])
+
+
+def ask_silent(payload: Payload, run: JobRun) -> Payload:
+    """Ask about payments that nothing was told of for long."""
+    del payload, run
+    return {"asked": payments.ask_about_silent()}
+
+
+def ask_payment(payload: Payload, run: JobRun) -> Payload:
+    """Ask the provider of one payment how it stands."""
+    del run
+    return {"outcome": payments.ask(payload["reference"])}
+
+
+def sandbox_deliver(payload: Payload, run: JobRun) -> Payload:
+    """Call back as the sandbox does: signed, through the same door as a real provider's webhook."""
+    del run
+    headers, body = sandbox.signed_call(payload["event_id"], payload["body"])
+    return {"outcomes": payments.receive("sandbox", headers, body)}
+
+
 JOBS = (
+    Job("wallet.start_payment", start_payment, max_attempts=50),
+    Job("wallet.ask_silent", ask_silent),
+    Job("wallet.ask_payment", ask_payment),
+    Job(sandbox.JOB, sandbox_deliver),
     Job("wallet.expire_holds", expire_holds),
     Job("wallet.prove", prove, priority=outbox.BULK, max_attempts=2),
 )
 SCHEDULES = (
     Schedule("wallet.expire_holds", "wallet.expire_holds", every_seconds=30),
+    Schedule("wallet.ask_silent", "wallet.ask_silent", every_seconds=60),
     Schedule("wallet.prove", "wallet.prove", cron="20 2 * * *"),
 )

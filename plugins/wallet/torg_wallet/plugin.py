@@ -1,16 +1,40 @@
 """What the wallet hands to the host. It imports everything of the plugin."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from torg import hookimpl
+from torg import config, hookimpl
 from torg.contracts import Service
+from torg.health import HealthCheck
 from torg.jobs import Job
 from torg.schedules import Schedule
-from torg_wallet import commands, jobs
+from torg_ledger.payments import PaymentProvider
+from torg_wallet import checks, commands, hookspecs, jobs
 from torg_wallet.models import MODELS
+from torg_wallet.providers.manual import Manual
+from torg_wallet.providers.sandbox import Sandbox
+from torg_wallet.routes import blueprint
 from torg_wallet.services.ledger import LedgerService
+from torg_wallet.settings import WalletSettings
+
+if TYPE_CHECKING:
+    from torg.blueprint import Blueprint
+
+_MANUAL, _SANDBOX = Manual(), Sandbox()
+
+
+@hookimpl
+def torg_hookspecs() -> Any:
+    """The extension point of payment providers."""
+    return hookspecs
+
+
+@hookimpl
+def torg_settings() -> type[WalletSettings]:
+    """The section `[wallet]`."""
+    return WalletSettings
 
 
 @hookimpl
@@ -20,9 +44,23 @@ def torg_models() -> Iterable[type]:
 
 
 @hookimpl
+def torg_blueprints() -> "Iterable[Blueprint]":
+    """The routes."""
+    return [blueprint]
+
+
+@hookimpl
 def torg_services() -> Iterable[Service]:
     """The contract `ledger`."""
     return [Service("ledger", "1.0", LedgerService())]
+
+
+@hookimpl
+def wallet_payment_providers() -> Iterable[PaymentProvider]:
+    """`manual`, and `sandbox` where it is switched on."""
+    section = config.plugin_settings("wallet", WalletSettings)
+    is_sandbox = section.sandbox or config.settings().host.demo
+    return [_MANUAL, _SANDBOX] if is_sandbox else [_MANUAL]
 
 
 @hookimpl
@@ -35,6 +73,15 @@ def torg_jobs() -> Iterable[Job]:
 def torg_schedules() -> Iterable[Schedule]:
     """When it is due."""
     return jobs.SCHEDULES
+
+
+@hookimpl
+def torg_health() -> Iterable[HealthCheck]:
+    """Whether the books sum to zero and providers make sense."""
+    return [
+        HealthCheck("books", checks.books_sum_to_zero, kept_seconds=30.0),
+        HealthCheck("providers", checks.providers_make_sense, kept_seconds=30.0),
+    ]
 
 
 @hookimpl

@@ -37,7 +37,7 @@ def refuse(answer: Any) -> NoReturn:
     if answer.code == "wrong_currency":
         raise WrongAccountCurrencyError(currency=answer.currency)
     if answer.code == "hold_closed":
-        raise HoldClosedError(status=answer.status)
+        raise HoldClosedError(state=answer.status)
     if answer.code == "hold_exceeded":
         raise HoldExceededError(remaining=Money(int(answer.minor), answer.currency))
     raise AssertionError(f"the ledger answered {answer.code!r}")

@@ -182,8 +182,8 @@ DECLARE
     v_id bigint;
 BEGIN
     INSERT INTO wallet_transfer (reference, purpose, source, external_reference,
-                                 idempotency_key, fingerprint, entry_count, reverses_id, hold_id, actor_id, description,
-                                 created_at)
+                                 idempotency_key, fingerprint, entry_count, reverses_id,
+                                 hold_id, actor_id, description, created_at)
     VALUES (wallet_reference('TR'), p_purpose, p_source, p_external_reference, p_key, p_fingerprint,
             cardinality(p_accounts), p_reverses, p_hold, p_actor_id, p_description, p_now)
     ON CONFLICT DO NOTHING
@@ -270,7 +270,8 @@ BEGIN
     v_now := wallet_lock(ARRAY[p_account_id]);
     answer := wallet_objection(ARRAY[p_account_id], ARRAY[-p_minor], ARRAY[p_currency], NULL, 0);
     INSERT INTO wallet_hold (reference, account_id, currency, amount_minor, source, purpose,
-                             description, idempotency_key, fingerprint, expires_at, created_at, updated_at)
+                             description, idempotency_key, fingerprint, expires_at,
+                             created_at, updated_at)
     SELECT wallet_reference('HD'), p_account_id, p_currency, p_minor, p_source, p_purpose,
            p_description, p_key, p_fingerprint, p_expires_at, v_now, v_now
      WHERE answer.code IS NULL AND coalesce(p_expires_at, 'infinity') > v_now

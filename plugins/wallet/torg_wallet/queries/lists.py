@@ -1,0 +1,175 @@
+"""The lists of accounts, entries, holds, payments and adjustments: what they are filtered by."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Row, Select, bindparam, select
+
+from torg.db import session
+from torg.filters import above, below, equals
+from torg.listing import Listing
+from torg.schemas import Enum, Text, Timestamp
+from torg_ledger import HoldStatus
+from torg_wallet.models.ledger import Account, EntryRow, Hold, Transfer
+from torg_wallet.models.payments import Adjustment, Deposit, Payout
+from torg_wallet.queries import balances
+from torg_wallet.queries.holds import LIVE_STATUS
+
+PURPOSE = r"[a-z][a-z0-9_.]{0,63}"
+_CURRENCY = Text(maximum=3, pattern="[A-Z]{3}", example="EUR")
+_PURPOSE = Text(maximum=64, pattern=PURPOSE, example="order")
+
+
+class AccountListing(Listing):
+    """A person's accounts."""
+
+    key = Account.id
+    filters = {"currency": equals(_CURRENCY, Account.currency)}  # noqa: RUF012 - declared so
+
+
+class EntryListing(Listing):
+    """The statement of one account, newest first."""
+
+    key = EntryRow.id
+    default_sort = "-id"
+    filters = {  # noqa: RUF012 - declared so by the host
+        "purpose": equals(_PURPOSE, Transfer.purpose),
+        "created_after": above(Timestamp(), EntryRow.created_at),
+        "created_before": below(Timestamp(), EntryRow.created_at),
+    }
+
+
+class HoldListing(Listing):
+    """Holds, newest first."""
+
+    key = Hold.id
+    default_sort = "-id"
+    filters = {  # noqa: RUF012 - declared so by the host
+        "status": equals(Enum([str(each) for each in HoldStatus]), LIVE_STATUS),
+        "purpose": equals(_PURPOSE, Hold.purpose),
+    }
+
+
+class DepositListing(Listing):
+    """Deposits, newest first."""
+
+    key = Deposit.id
+    default_sort = "-id"
+    filters = {  # noqa: RUF012 - declared so by the host
+        "status": equals(Enum(["created", "processing", "succeeded", "failed"]), Deposit.status),
+    }
+
+
+class PayoutListing(Listing):
+    """Payouts, newest first."""
+
+    key = Payout.id
+    default_sort = "-id"
+    filters = {  # noqa: RUF012 - declared so by the host
+        "status": equals(Enum(["held", "sent", "settled", "returned"]), Payout.status),
+    }
+
+
+class AdjustmentListing(Listing):
+    """Adjustments, newest first."""
+
+    key = Adjustment.id
+    default_sort = "-id"
+    filters = {  # noqa: RUF012 - declared so by the host
+        "status": equals(Enum(["waiting", "posted", "declined"]), Adjustment.status),
+    }
+
+
+_ENTRIES = select(
+    EntryRow.id,
+    EntryRow.amount_minor,
+    EntryRow.balance_after_minor,
+    EntryRow.currency,
+    EntryRow.account_version,
+    EntryRow.created_at,
+    Transfer.reference,
+    Transfer.purpose,
+    Transfer.source,
+    Transfer.description,
+).join(Transfer, Transfer.id == EntryRow.transfer_id)
+
+
+def accounts_of(owner_id: int) -> "Select[*tuple[Any, ...]]":
+    """A person's accounts."""
+    return balances.accounts().where(Account.owner_id == owner_id)
+
+
+def own_account(owner_id: int, account_id: int) -> Row[Any] | None:
+    """One account, if it is his."""
+    found: Row[Any] | None = session.execute(
+        accounts_of(owner_id).where(Account.id == account_id)
+    ).one_or_none()
+    return found
+
+
+def entries_of(account_id: int) -> "Select[*tuple[Any, ...]]":
+    """The statement of an account."""
+    return _ENTRIES.where(EntryRow.account_id == account_id)
+
+
+def adjustments() -> "Select[*tuple[Any, ...]]":
+    """All adjustments."""
+    booked = select(Transfer.reference).where(Transfer.id == Adjustment.transfer_id)
+    return select(*Adjustment.__table__.columns, booked.scalar_subquery().label("transfer"))
+
+
+def adjustment(adjustment_id: int) -> Row[Any] | None:
+    """One adjustment."""
+    found: Row[Any] | None = session.execute(
+        adjustments().where(Adjustment.id == adjustment_id)
+    ).one_or_none()
+    return found
+
+
+_OWN_SIDES = (
+    select(
+        Transfer.reference,
+        Transfer.purpose,
+        Transfer.source,
+        Transfer.description,
+        Transfer.created_at,
+        EntryRow.account_id,
+        EntryRow.amount_minor,
+        EntryRow.currency,
+    )
+    .join(EntryRow, EntryRow.transfer_id == Transfer.id)
+    .join(Account, Account.id == EntryRow.account_id)
+    .where(Transfer.reference == bindparam("reference"), Account.owner_id == bindparam("owner_id"))
+    .order_by(EntryRow.account_id)
+)
+
+
+def statement_page(
+    account_id: int, after_version: int, limit: int, wanted: Mapping[str, Any]
+) -> list[Row[Any]]:
+    """The next lines of a statement, oldest first.
+
+    Args:
+        account_id: of which account.
+        after_version: the version of the last line before.
+        limit: lines at most.
+        wanted: values of the filters of `EntryListing`.
+    """
+    conditions = [
+        EntryListing.filters[name].predicate(value)
+        for name, value in wanted.items()
+        if value is not None
+    ]
+    return list(
+        session.execute(
+            entries_of(account_id)
+            .where(EntryRow.account_version > after_version, *conditions)
+            .order_by(EntryRow.account_version)
+            .limit(limit)
+        )
+    )
+
+
+def own_transfer(owner_id: int, reference: str) -> list[Row[Any]]:
+    """His sides of a transfer; none when he has no part in it."""
+    return list(session.execute(_OWN_SIDES, {"owner_id": owner_id, "reference": reference}))

@@ -1,0 +1,194 @@
+"""The shapes of the wallet in bodies and answers. Other people's sides of a transfer never appear.
+
+Owns names and bounds.
+"""
+
+from torg.schemas import (
+    Boolean,
+    Enum,
+    Id,
+    Integer,
+    List,
+    MoneyField,
+    Nested,
+    Schema,
+    Text,
+    Timestamp,
+)
+from torg_ledger import AccountKind, HoldStatus
+
+_TRANSFER = "TR9F86D081884C4D659A2FEAA0C55AD015"
+_EUROS = {"amount": "25.00", "currency": "EUR"}
+
+
+class AccountSchema(Schema):
+    """An account with what is posted, set aside and free now."""
+
+    id = Id(required=True)
+    code = Text(maximum=100, required=True, example="main")
+    kind = Enum([str(each) for each in AccountKind], required=True)
+    posted = MoneyField(minor="posted_minor", signed=True, required=True)
+    pending = MoneyField(minor="live_pending_minor", required=True)
+    available = MoneyField(minor="available_minor", signed=True, required=True)
+    version = Integer(minimum=0, required=True, description="Number of its entries.")
+    is_active = Boolean(required=True)
+    created_at = Timestamp(required=True)
+    updated_at = Timestamp(required=True)
+
+
+class EntrySchema(Schema):
+    """One line of a statement."""
+
+    id = Id(required=True)
+    transfer = Text(maximum=40, required=True, attribute="reference", example=_TRANSFER)
+    purpose = Text(maximum=64, required=True, example="order")
+    source = Text(maximum=64, required=True, example="shop")
+    description = Text(maximum=500, minimum=0, required=True)
+    amount = MoneyField(minor="amount_minor", signed=True, required=True)
+    balance_after = MoneyField(minor="balance_after_minor", signed=True, required=True)
+    account_version = Integer(minimum=1, required=True)
+    created_at = Timestamp(required=True)
+
+
+class SideSchema(Schema):
+    """One of your own sides of a transfer."""
+
+    account_id = Id(required=True)
+    amount = MoneyField(minor="amount_minor", signed=True, required=True)
+
+
+class TransferSchema(Schema):
+    """A transfer that you have a part in, with your own sides of it."""
+
+    reference = Text(maximum=40, required=True, example=_TRANSFER)
+    purpose = Text(maximum=64, required=True, example="order")
+    source = Text(maximum=64, required=True, example="shop")
+    description = Text(maximum=500, minimum=0, required=True)
+    entries = List(Nested(SideSchema), maximum=100, required=True)
+    created_at = Timestamp(required=True)
+
+
+class HoldSchema(Schema):
+    """Money set aside."""
+
+    id = Id(required=True)
+    reference = Text(maximum=40, required=True, example="HD9F86D081884C4D659A2FEAA0C55AD015")
+    account_id = Id(required=True)
+    status = Enum([str(each) for each in HoldStatus], required=True, attribute="live_status")
+    amount = MoneyField(minor="amount_minor", required=True)
+    captured = MoneyField(minor="captured_minor", required=True)
+    remaining = MoneyField(minor="remaining_minor", required=True)
+    purpose = Text(maximum=64, required=True, example="order")
+    source = Text(maximum=64, required=True, example="shop")
+    description = Text(maximum=500, minimum=0, required=True)
+    expires_at = Timestamp(required=True, allow_none=True)
+    created_at = Timestamp(required=True)
+
+
+_PROVIDER = {"maximum": 64, "pattern": "[a-z][a-z0-9_]*", "example": "manual"}
+
+
+class CreateDeposit(Schema):
+    """Money to bring in."""
+
+    amount = MoneyField(required=True, minimum_minor=1, example=_EUROS)
+    provider = Text(required=True, **_PROVIDER)  # type: ignore[arg-type]
+
+
+class CreatePayout(CreateDeposit):
+    """Money to take out."""
+
+    destination = Text(
+        maximum=200,
+        required=True,
+        example="DE02120300000000202051",
+        description="Where it goes, in the provider's own terms.",
+    )
+
+
+class _Payment(Schema):
+    reference = Text(maximum=40, required=True, example="DP0123456789ABCDEF01234567")
+    amount = MoneyField(minor="amount_minor", required=True)
+    provider = Text(required=True, **_PROVIDER)  # type: ignore[arg-type]
+    reason = Text(maximum=500, minimum=0, required=True, description="Why it failed.")
+    transfer = Text(maximum=40, required=True, allow_none=True, example=_TRANSFER)
+    created_at = Timestamp(required=True)
+    updated_at = Timestamp(required=True)
+
+
+class DepositSchema(_Payment):
+    """Money that comes in; it is yours once its status is `succeeded`."""
+
+    status = Enum(["created", "processing", "succeeded", "failed"], required=True)
+    next_step = Text(maximum=2000, minimum=0, required=True, description="What to do now.")
+
+
+class PayoutSchema(_Payment):
+    """Money that goes out; it is held until it is `settled` or `returned`."""
+
+    status = Enum(["held", "sent", "settled", "returned"], required=True)
+    destination = Text(maximum=200, required=True)
+
+
+class ConfirmPayment(Schema):
+    """How a payment ended, said by a person of the house."""
+
+    outcome = Enum(["succeeded", "failed"], load_default="succeeded", example="succeeded")
+    reason = Text(maximum=500, minimum=0, load_default="", description="Why it failed.")
+
+
+class ReceivedSchema(Schema):
+    """That a webhook was taken in."""
+
+    received = Integer(minimum=0, required=True, description="How many events it held.")
+
+
+class CreateAdjustment(Schema):
+    """A correction of somebody's account."""
+
+    user = Text(maximum=150, required=True, example="anna", description="Username.")
+    amount = MoneyField(
+        required=True, signed=True, example=_EUROS, description="Negative takes from the account."
+    )
+    reason = Text(maximum=500, strip=True, required=True, example="Refund of a double payment")
+
+
+class AdjustmentSchema(Schema):
+    """A correction; one that is `waiting` needs a second person."""
+
+    id = Id(required=True)
+    user = Text(maximum=150, required=True, allow_none=True, example="anna")
+    amount = MoneyField(minor="amount_minor", signed=True, required=True)
+    reason = Text(maximum=500, required=True)
+    status = Enum(["waiting", "posted", "declined"], required=True)
+    created_by = Text(maximum=150, required=True, allow_none=True, example="clara")
+    decided_by = Text(maximum=150, required=True, allow_none=True, example="dora")
+    transfer = Text(maximum=40, required=True, allow_none=True, example=_TRANSFER)
+    created_at = Timestamp(required=True)
+    decided_at = Timestamp(required=True, allow_none=True)
+
+
+class FindingSchema(Schema):
+    """One thing in the books that is not as it must be."""
+
+    invariant = Text(maximum=10, required=True, example="LE3")
+    subject = Text(maximum=500, required=True, example="account 7")
+    detail = Text(maximum=1000, required=True)
+
+
+class CountsSchema(Schema):
+    """How much the proof looked at."""
+
+    accounts = Integer(minimum=0, required=True)
+    transfers = Integer(minimum=0, required=True)
+    entries = Integer(minimum=0, required=True)
+    holds = Integer(minimum=0, required=True)
+
+
+class ProofSchema(Schema):
+    """The outcome of proving the books."""
+
+    is_sound = Boolean(required=True)
+    invariants = List(Text(maximum=10, example="LE1"), maximum=50, required=True)
+    counts = Nested(CountsSchema, required=True)
+    findings = List(Nested(FindingSchema), maximum=2000, required=True)

@@ -1,0 +1,153 @@
+"""Reading over HTTP: one's own accounts, statements, transfers and holds, and nobody else's."""
+
+import csv
+import io
+import zipfile
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import pytest
+
+from torg_ledger import Entry
+
+
+@pytest.fixture
+def anna(books):
+    return books.person("anna")
+
+
+def test_nobody_reads_without_signing_in_or_without_permission(books):
+    stranger = books.person(permissions=[])
+    for path in ("/accounts", "/holds", "/deposits", "/payouts", "/admin/proof"):
+        assert books.call("GET", path).status_code == 401
+        assert books.call("GET", path, stranger).status_code == 403
+
+
+def test_accounts_show_posted_pending_and_available_together(books, anna):
+    account = books.account(1000, anna)
+    books.held(account, 250)
+    (item,) = books.get("/accounts", anna)["items"]
+    assert item["posted"] == {"amount": "10.00", "currency": "EUR"}
+    assert item["pending"]["amount"] == "2.50"
+    assert item["available"]["amount"] == "7.50"
+
+
+def test_a_statement_is_paged_newest_first_and_filtered(books, anna):
+    account, ben = books.account(1000, anna), books.account()
+    for _ in range(3):
+        books.move(account, ben, 100)
+    first = books.get(f"/accounts/{account}/entries", anna, limit=2)
+    rest = books.get(f"/accounts/{account}/entries", anna, limit=2, cursor=first["next_cursor"])
+    versions = [each["account_version"] for each in (*first["items"], *rest["items"])]
+    assert versions == [4, 3, 2, 1]
+    assert rest["next_cursor"] is None
+    assert first["items"][0]["balance_after"]["amount"] == "7.00"
+    assert books.get(f"/accounts/{account}/entries", anna, purpose="other")["items"] == []
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    assert books.get(f"/accounts/{account}/entries", anna, created_after=later)["items"] == []
+
+
+def test_somebody_elses_account_transfer_and_payment_do_not_exist(books, anna):
+    ben = books.person("ben")
+    account = books.account(1000, ben)
+    moved = books.move(account, books.account(), 100)
+    assert books.call("GET", f"/accounts/{account}/entries", anna).status_code == 404
+    assert books.call("GET", f"/accounts/{account}/statement", anna).status_code == 404
+    assert books.call("GET", f"/transfers/{moved.reference}", anna).status_code == 404
+    assert books.call("GET", "/deposits/DP0", anna).status_code == 404
+    assert books.call("GET", f"/transfers/{quote('é')}", anna).status_code == 404
+
+
+def test_a_transfer_shows_only_ones_own_sides(books, anna):
+    account, ben = books.account(1000, anna), books.account()
+    moved = books.move(account, ben, 100)
+    shown = books.get(f"/transfers/{moved.reference}", anna)
+    assert shown["entries"] == [
+        {"account_id": account, "amount": {"amount": "-1.00", "currency": "EUR"}}
+    ]
+
+
+def test_holds_are_listed_with_their_live_status(books, anna):
+    account = books.account(1000, anna)
+    hold = books.held(account, 250)
+    (item,) = books.get("/holds", anna, status="open")["items"]
+    assert (item["reference"], item["remaining"]["amount"]) == (hold.reference, "2.50")
+    assert books.get("/holds", anna, status="expired")["items"] == []
+
+
+def describe(books, account, text):
+    entries = [Entry(books.house(), -euro(5)), Entry(account, euro(5))]
+    named = {"source": "test", "purpose": "note", "key": f"{account}:{text}"}
+    books.run(lambda ledger: ledger.post(entries, description=text, **named))
+
+
+def euro(minor):
+    from torg.money import Money
+
+    return Money(minor, "EUR")
+
+
+def test_a_statement_as_csv_is_whole_in_order_and_harmless(books, anna):
+    account = books.account(1000, anna)
+    describe(books, account, '=HYPERLINK("http://x"), "quoted"\nline')
+    answer = books.call("GET", f"/accounts/{account}/statement", anna)
+    assert answer.mimetype == "text/csv"
+    rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True), newline="")))
+    assert [row["number"] for row in rows] == ["1", "2"]
+    assert rows[1]["amount"] == "0.05"
+    assert rows[1]["description"] == '\'=HYPERLINK("http://x"), "quoted"\nline'
+
+
+def test_a_statement_as_spreadsheet_holds_numbers_and_no_formulas(books, anna):
+    account = books.account(1234, anna)
+    describe(books, account, "=1+1")
+    answer = books.call("GET", f"/accounts/{account}/statement?format=xlsx", anna)
+    sheet = zipfile.ZipFile(io.BytesIO(answer.data)).read("xl/worksheets/sheet1.xml").decode()
+    assert "<v>12.34</v>" in sheet
+    assert "<f>" not in sheet
+    assert "'=1+1" in sheet
+
+
+def test_a_statement_is_filtered_by_purpose(books, anna):
+    account = books.account(1000, anna)
+    describe(books, account, "a note")
+    answer = books.call("GET", f"/accounts/{account}/statement?purpose=note", anna)
+    assert answer.get_data(as_text=True).count("\r\n") == 2
+
+
+def test_a_long_statement_is_read_in_pages_and_streamed(books, anna):
+    account, bank = books.account(0, anna), books.house()
+    books.sql(
+        "SELECT count(wallet_post(ARRAY[%s, %s]::bigint[], ARRAY[-1, 1]::bigint[],"
+        " ARRAY['EUR', 'EUR'], 'bulk', 'bulk', n::text, '', NULL, '', NULL, NULL, NULL, false))"
+        " FROM generate_series(1, 2500) AS n",
+        bank,
+        account,
+    )
+    answer = books.call("GET", f"/accounts/{account}/statement", anna, buffered=False)
+    assert answer.is_streamed
+    rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
+    assert [int(row["number"]) for row in rows] == list(range(1, 2501))
+
+
+def test_a_spreadsheet_of_too_many_rows_is_refused(make_books):
+    books = make_books(sections={"wallet": {"statement_rows": 100}})
+    anna = books.person()
+    account, bank = books.account(0, anna), books.house()
+    for _ in range(101):
+        books.move(bank, account, 1)
+    answer = books.call("GET", f"/accounts/{account}/statement?format=xlsx", anna)
+    assert (answer.status_code, answer.json["code"]) == (422, "statement_too_long")
+    assert books.call("GET", f"/accounts/{account}/statement", anna).status_code == 200
+
+
+def test_lists_cost_the_same_statements_for_few_and_many(books, anna, count_queries):
+    account, ben = books.account(1000, anna), books.account()
+    counts = []
+    for _ in range(2):
+        with count_queries() as count:
+            books.get(f"/accounts/{account}/entries", anna)
+        counts.append(count.total)
+        for _ in range(5):
+            books.move(account, ben, 1)
+    assert counts[0] == counts[1]
