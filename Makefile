@@ -39,7 +39,7 @@ unit: $(STAMP) ## The tests alone (ARGS="-k bids")
 	$(BIN)/pytest $(ARGS)
 
 fuzz: $(STAMP) ## The long search for input that breaks something
-	$(BIN)/pytest -m fuzz -o timeout=7200 $(ARGS)
+	TORG_FUZZ_EXAMPLES=1000 $(BIN)/pytest tests/end_to_end/test_bad_input.py -o timeout=7200 $(ARGS)
 
 bench: $(STAMP) ## Measure side by side with plain Flask and pgbench, print ratios
 	@$(BIN)/python -m bench $(ARGS)

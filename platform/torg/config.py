@@ -194,7 +194,7 @@ def read(
     problems.extend(_unknown_plugins(raw, names))
     settings = None
     if host is not None:
-        settings = Settings(host=host, raw=raw, notes=tuple(_notes(host, raw)))
+        settings = Settings(host=host, raw=raw, notes=tuple(_notes(host, raw, names)))
     return Reading(settings, tuple(problems), raw)
 
 
@@ -347,14 +347,20 @@ def _unknown_plugins(raw: Raw, installed: frozenset[str]) -> list[Problem]:
     return problems
 
 
-def _notes(host: HostSettings, raw: Raw) -> list[str]:
-    """Sections of plugins that are installed but switched off do no harm; they are mentioned."""
-    return [
+def _notes(host: HostSettings, raw: Raw, installed: frozenset[str]) -> list[str]:
+    """What does no harm and is worth a word: plugins that are off or gone."""
+    off = [
         f"plugin {name} is not enabled, so its settings are ignored: "
         + ", ".join(sorted(item.name for item in values.values()))
         for name, values in sorted(raw.sections.items())
         if name not in host.plugins
     ]
+    gone = [
+        f"plugin {name} is no installed plugin: install its package, or take it out of `plugins`"
+        for name in host.plugins
+        if name not in installed
+    ]
+    return off + gone
 
 
 def _missing(key: str) -> Problem:

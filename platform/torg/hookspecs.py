@@ -131,8 +131,12 @@ def torg_on_enable() -> None:
 
 
 @hookspec
-def torg_on_disable() -> None:
-    """Say goodbye before the plugin is switched off or purged; runs in a transaction."""
+def torg_on_disable(plugin: str) -> None:
+    """Called on every active plugin when `plugin` is found switched off, in one transaction.
+
+    A switched-off plugin's own code does not run any more, so it is the others who are told: to
+    hide what they showed of it. Fires once, at the next start of a worker or `torg db upgrade`.
+    """
 
 
 @hookspec

@@ -15,7 +15,7 @@ import flask
 from flask_migrate import Migrate
 from sqlalchemy import Connection, Engine
 
-from torg import db, plugins
+from torg import db, plugin_changes, plugins
 from torg.manifest import Manifest, discover
 from torg.migration_plan import (
     Database,
@@ -118,7 +118,7 @@ def _state_of(found: Mapping[str, StreamState], plugin: Plugin) -> str:
 
 
 def bring_in_line(app: flask.Flask) -> None:
-    """After an upgrade: note the states, then call `torg_on_enable` of every active plugin.
+    """After an upgrade: note the states, call `torg_on_enable`, tell who was switched off.
 
     Each call is a transaction of its own; the first that fails stops the rest.
     """
@@ -127,6 +127,7 @@ def bring_in_line(app: flask.Flask) -> None:
     with app.app_context():
         for plugin in registry.active():
             db.in_transaction(partial(registry.invoke, plugin, "torg_on_enable"))
+    plugin_changes.note(app)
 
 
 def pending(app: flask.Flask) -> dict[str, list[str]]:

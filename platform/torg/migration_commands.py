@@ -185,6 +185,8 @@ def settings_at_hand() -> Settings:
     reading = config.read()
     if reading.settings is None:
         raise SettingsError(reading.problems, reading.raw.read)
+    for note in reading.settings.notes:
+        say(f"Note: {note}")
     for problem in reading.problems:
         say(f"Warning: {problem}")
     if not reading.settings.host.database_url:

@@ -31,6 +31,7 @@ from torg import (
     job_execution,
     jobs,
     outbox,
+    plugin_changes,
     redis_client,
     ring_listener,
     schedules,
@@ -73,6 +74,7 @@ class Worker:
         signal.signal(signal.SIGINT, self._asked_to_stop)
         _log.info("worker_started", queues=list(self._queues) or "all")
         self._patiently("schedules", lambda: schedules.sync(self._app))
+        self._once("plugins", lambda: plugin_changes.note(self._app))
         doorbell.listen(self._wake)
         threads = [
             threading.Thread(target=self._lane, args=(outbox.URGENT, False), name="urgent-lane"),
