@@ -1,0 +1,1 @@
+"""Guestbook: a plugin of Torg."""
