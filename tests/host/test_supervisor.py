@@ -103,6 +103,9 @@ def supervise() -> Iterator[Callable[..., Running]]:
 
     yield start
     for process in started:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=30)
         process.kill()
         process.communicate()
 
