@@ -231,6 +231,21 @@ def scale(currency: str) -> int:
     return UNUSUAL_SCALES.get(currency, _DEFAULT_SCALE)
 
 
+def declare_points(code: str, digits: int = 0) -> None:
+    """Make a unit known that is counted like money and is none, such as bonus points.
+
+    Amounts in it can be computed and shown. `parse` goes on refusing it, so no client can name a
+    price in it. Called when a module is loaded; saying the same twice is fine.
+
+    Raises:
+        ValueError: the code is a currency's, or is declared with other digits.
+    """
+    is_taken = code in currencies() or UNUSUAL_SCALES.get(code, digits) != digits
+    if is_taken or not _CURRENCY.fullmatch(code) or not 0 <= digits <= MAX_SCALE:
+        raise ValueError(f"{code} with {digits} digits cannot be declared as points")
+    UNUSUAL_SCALES[code] = digits
+
+
 @cache
 def currencies() -> frozenset[str]:
     """The current codes of ISO 4217 that have a minor unit (no metals, funds or test codes)."""

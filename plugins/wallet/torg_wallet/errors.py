@@ -88,3 +88,30 @@ class StatementTooLongError(InvalidError):
     title = "Statement too long"
     detail = "A spreadsheet has at most {most} rows. Choose a shorter time, or CSV."
     public = ("most",)
+
+
+class CodeRefusedError(ConflictError):
+    """There is no such code now, or it was used as often as it may be."""
+
+    code = "code_refused"
+    title = "Code refused"
+    detail = "This code cannot be redeemed."
+
+
+class CodeExistsError(ConflictError):
+    """There is a code of this word already."""
+
+    code = "code_exists"
+    title = "The code exists"
+    detail = "There is a code of this word already."
+
+
+class InvitationError(ConflictError):
+    """The invitation cannot be accepted: an unknown or used-up code, one's own, or too late.
+
+    Everybody is invited at most once, before the first points.
+    """
+
+    code = "invitation_refused"
+    title = "Invitation refused"
+    detail = "This invitation cannot be accepted."

@@ -6,10 +6,11 @@ from torg import outbox
 from torg.jobs import Job, JobRun
 from torg.schedules import Schedule
 from torg_wallet.providers import sandbox
-from torg_wallet.services import expiry, payments, proving
+from torg_wallet.services import bonus, expiry, payments, proving
 
 Payload = dict[str, Any]
 _AT_ONCE = 500
+_PEOPLE_AT_ONCE = 50
 
 
 class BooksBrokenError(Exception):
@@ -59,7 +60,17 @@ def sandbox_deliver(payload: Payload, run: JobRun) -> Payload:
     return {"outcomes": payments.receive("sandbox", headers, body)}
 
 
+def settle_points(payload: Payload, run: JobRun) -> Payload:
+    """Let points mature and expire, person by person; what is left goes into a job of its own."""
+    del payload, run
+    number = bonus.settle_due(_PEOPLE_AT_ONCE)
+    if number == _PEOPLE_AT_ONCE:
+        outbox.enqueue("wallet.settle_points")
+    return {"people": number}
+
+
 JOBS = (
+    Job("wallet.settle_points", settle_points),
     Job("wallet.start_payment", start_payment, max_attempts=50),
     Job("wallet.ask_silent", ask_silent),
     Job("wallet.ask_payment", ask_payment),
@@ -69,6 +80,7 @@ JOBS = (
 )
 SCHEDULES = (
     Schedule("wallet.expire_holds", "wallet.expire_holds", every_seconds=30),
+    Schedule("wallet.settle_points", "wallet.settle_points", every_seconds=300),
     Schedule("wallet.ask_silent", "wallet.ask_silent", every_seconds=60),
     Schedule("wallet.prove", "wallet.prove", cron="20 2 * * *"),
 )

@@ -16,6 +16,7 @@ from torg_wallet.models import MODELS
 from torg_wallet.providers.manual import Manual
 from torg_wallet.providers.sandbox import Sandbox
 from torg_wallet.routes import blueprint
+from torg_wallet.services.bonus import BonusService
 from torg_wallet.services.ledger import LedgerService
 from torg_wallet.settings import WalletSettings
 
@@ -51,8 +52,11 @@ def torg_blueprints() -> "Iterable[Blueprint]":
 
 @hookimpl
 def torg_services() -> Iterable[Service]:
-    """The contract `ledger`."""
-    return [Service("ledger", "1.0", LedgerService())]
+    """The contracts `ledger` and `bonus`."""
+    return [
+        Service("ledger", "1.0", LedgerService()),
+        Service("bonus", "1.0", BonusService()),
+    ]
 
 
 @hookimpl

@@ -3,6 +3,11 @@
 Owns names and bounds.
 """
 
+from typing import Any
+
+from marshmallow import validates_schema
+
+from torg.field_base import problem
 from torg.schemas import (
     Boolean,
     Enum,
@@ -192,3 +197,69 @@ class ProofSchema(Schema):
     invariants = List(Text(maximum=10, example="LE1"), maximum=50, required=True)
     counts = Nested(CountsSchema, required=True)
     findings = List(Nested(FindingSchema), maximum=2000, required=True)
+
+
+_POINTS = 10**12
+_CODE = {"maximum": 40, "pattern": "[A-Za-z0-9-]{4,40}", "example": "SPRING-26"}
+
+
+class BonusSchema(Schema):
+    """Points at this moment."""
+
+    available = Integer(minimum=0, required=True, description="Can be spent.")
+    pending = Integer(minimum=0, required=True, description="Wait for a return window to end.")
+    referral_code = Text(
+        required=True, allow_none=True, maximum=40, example="K7WQ2MZX9P", description="Yours."
+    )
+
+
+class LotSchema(Schema):
+    """Points earned at once."""
+
+    id = Id(required=True)
+    source = Text(maximum=64, required=True, example="shop")
+    status = Enum(["pending", "available"], required=True, attribute="shown_status")
+    earned = Integer(minimum=1, required=True, attribute="amount_minor")
+    remaining = Integer(minimum=0, required=True, attribute="remaining_minor")
+    available_at = Timestamp(required=True)
+    expires_at = Timestamp(required=True)
+    created_at = Timestamp(required=True)
+
+
+class EnterCode(Schema):
+    """A code, in large or small letters."""
+
+    code = Text(required=True, **_CODE)  # type: ignore[arg-type]
+
+
+class CreateCode(Schema):
+    """A promo code to make."""
+
+    code = Text(required=True, maximum=40, pattern="[A-Z0-9-]{4,40}", example="SPRING-26")
+    points = Integer(minimum=1, maximum=_POINTS, required=True, example=500)
+    most_uses = Integer(minimum=1, maximum=2**31 - 1, allow_none=True, example=1000)
+    most_per_person = Integer(minimum=1, maximum=1000, load_default=1)
+    starts_at = Timestamp(allow_none=True)
+    ends_at = Timestamp(allow_none=True)
+
+    @validates_schema
+    def _ends_after_start(self, given: dict[str, Any], **_keywords: Any) -> None:
+        start, end = given.get("starts_at"), given.get("ends_at")
+        if start is not None and end is not None and end <= start:
+            raise problem("ends_before_start", "ends_at has to be after starts_at.")
+
+
+class CodeSchema(Schema):
+    """A promo code and how often it was used."""
+
+    id = Id(required=True)
+    code = Text(required=True, **_CODE)  # type: ignore[arg-type]
+    points = Integer(minimum=1, required=True, attribute="points_minor")
+    most_uses = Integer(minimum=1, required=True, allow_none=True)
+    most_per_person = Integer(minimum=1, required=True)
+    used_count = Integer(minimum=0, required=True)
+    starts_at = Timestamp(required=True)
+    ends_at = Timestamp(required=True, allow_none=True)
+    is_active = Boolean(required=True)
+    created_at = Timestamp(required=True)
+    updated_at = Timestamp(required=True)

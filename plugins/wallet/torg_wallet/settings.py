@@ -25,6 +25,15 @@ class WalletSettings(Section):
         description="Offer the pretend payment provider, whose money is not real. Always on in the"
         " demo.",
     )
+    points_valid_days: int = Field(
+        365, ge=1, le=3650, description="How long points can be spent once they are available."
+    )
+    referral_points: int = Field(
+        200, ge=1, le=1_000_000, description="Points for inviter and guest with the first order."
+    )
+    referral_most: int = Field(
+        50, ge=0, le=100_000, description="Most guests that one person is rewarded for."
+    )
     payment_silence_minutes: int = Field(
         10, ge=1, le=10_080, description="After how long a silent payment is asked for."
     )

@@ -10,6 +10,7 @@ from torg.filters import above, below, equals
 from torg.listing import Listing
 from torg.schemas import Enum, Text, Timestamp
 from torg_ledger import HoldStatus
+from torg_wallet.models.bonus import Lot, PromoCode
 from torg_wallet.models.ledger import Account, EntryRow, Hold, Transfer
 from torg_wallet.models.payments import Adjustment, Deposit, Payout
 from torg_wallet.queries import balances
@@ -92,6 +93,28 @@ _ENTRIES = select(
     Transfer.source,
     Transfer.description,
 ).join(Transfer, Transfer.id == EntryRow.transfer_id)
+
+
+class LotListing(Listing):
+    """Points by lots, those that expire soonest first."""
+
+    key = Lot.id
+    sorts = {"expires_at": Lot.expires_at}  # noqa: RUF012 - declared so by the host
+    default_sort = "expires_at"
+
+
+class CodeListing(Listing):
+    """Promo codes, newest first."""
+
+    key = PromoCode.id
+    default_sort = "-id"
+
+
+def code(code_id: int) -> Row[Any]:
+    """One promo code."""
+    return session.execute(
+        select(*PromoCode.__table__.columns).where(PromoCode.id == code_id)
+    ).one()
 
 
 def accounts_of(owner_id: int) -> "Select[*tuple[Any, ...]]":

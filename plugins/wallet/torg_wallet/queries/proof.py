@@ -130,6 +130,36 @@ _CHECKS: dict[str, str] = {
           LEFT JOIN wallet_reversed c ON c.transfer_id = o.id AND c.account_id = r.account_id
          WHERE e.id IS NULL OR c.reversed_minor IS DISTINCT FROM r.total
             OR abs(r.total) > abs(e.amount_minor) OR sign(r.total) = sign(e.amount_minor)""",
+    "BP1": """
+        SELECT 'person ' || coalesce(l.identity_id, a.owner_id) AS subject,
+               format('%s: lots hold %s, the account %s', coalesce(l.code, a.code),
+                      coalesce(l.total, 0), coalesce(a.posted_minor, 0)) AS detail
+          FROM (SELECT identity_id,
+                       CASE status WHEN 'pending' THEN 'points_pending' ELSE 'points' END AS code,
+                       sum(remaining_minor) AS total
+                  FROM wallet_bonus_lot GROUP BY identity_id, status) l
+          FULL JOIN (SELECT owner_id, code, posted_minor FROM wallet_account
+                      WHERE currency = 'PTS' AND owner_id IS NOT NULL) a
+                 ON a.owner_id = l.identity_id AND a.code = l.code
+         WHERE coalesce(l.total, 0) <> coalesce(a.posted_minor, 0)""",
+    "BP2": """
+        SELECT 'lot ' || l.id AS subject,
+               format('earned %s, moved %s, left %s', l.amount_minor,
+                      coalesce(sum(m.amount_minor), 0), l.remaining_minor) AS detail
+          FROM wallet_bonus_lot l LEFT JOIN wallet_bonus_move m ON m.lot_id = l.id
+         GROUP BY l.id
+        HAVING l.amount_minor + coalesce(sum(m.amount_minor), 0) <> l.remaining_minor""",
+    "BP3": """
+        SELECT 'code ' || c.code AS subject,
+               format('counted %s, used %s times', c.used_count, coalesce(sum(u.number), 0))
+                   AS detail
+          FROM wallet_promo_code c
+          LEFT JOIN (SELECT code_id, identity_id, count(*) AS number
+                       FROM wallet_promo_use GROUP BY code_id, identity_id) u
+                 ON u.code_id = c.id
+         GROUP BY c.id
+        HAVING c.used_count <> coalesce(sum(u.number), 0) OR c.used_count > c.most_uses
+            OR coalesce(max(u.number), 0) > c.most_per_person""",
 }
 
 INVARIANTS = tuple(_CHECKS)
