@@ -186,6 +186,17 @@ def end_left_behind(folder: Path, program: str, pid_file: Path, polite: signal.S
         time.sleep(0.05)
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process of this number exists; not whether it is the one that was meant."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _number_in(pid_file: Path) -> int:
     try:
         return int(pid_file.read_text(encoding="ascii", errors="replace").split("\n", 1)[0])

@@ -6,20 +6,25 @@ or that of compose or a process manager.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from torg import child_process
 from torg.command_errors import CommandError
 from torg.config import HostSettings
 from torg.supervisor import Program
 
 PROCESS = "TORG_PROCESS"
 NUMBERS = "PROMETHEUS_MULTIPROC_DIR"
+_NUMBERS_PREFIX = "torg-metrics-"
+_FORGOTTEN_SECONDS = 86400.0
 _GUNICORN = ("-m", "gunicorn", "--config", "python:torg.gunicorn_config", "torg.app:create_app()")
 
 
@@ -54,13 +59,25 @@ def make_numbers_folder() -> Path:
     It is temporary and of this process alone: two servers, or two containers with equal process
     numbers, must never meet in one.
     """
-    return Path(tempfile.mkdtemp(prefix=f"torg-metrics-{os.getpid()}-"))
+    _remove_forgotten_folders()
+    return Path(tempfile.mkdtemp(prefix=f"{_NUMBERS_PREFIX}{os.getpid()}-"))
 
 
 def remove_numbers_folder(folder: Path) -> None:
     """Remove the folder, if this very process made it."""
-    if folder.name.startswith(f"torg-metrics-{os.getpid()}-"):
+    if folder.name.startswith(f"{_NUMBERS_PREFIX}{os.getpid()}-"):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_forgotten_folders() -> None:
+    """What killed processes left: old folders of ours whose maker lives no more."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_NUMBERS_PREFIX}*-*"):
+        number = folder.name.removeprefix(_NUMBERS_PREFIX).partition("-")[0]
+        with contextlib.suppress(OSError, ValueError):
+            facts = folder.lstat()
+            old = time.time() - facts.st_mtime > _FORGOTTEN_SECONDS
+            if old and facts.st_uid == os.geteuid() and not child_process.is_alive(int(number)):
+                shutil.rmtree(folder)
 
 
 def address(bind: str, host: str | None, port: int | None) -> str:
