@@ -107,6 +107,7 @@ class Machine(RuleBasedStateMachine):
     """Post, hold, capture, void, reverse, expire, retry."""
 
     books = None
+    steps = 0
 
     def __init__(self):
         super().__init__()
@@ -268,6 +269,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def the_proof_finds_nothing(self):
+        type(self).steps += 1
         assert self.books.prove() == []
 
 
@@ -304,3 +306,4 @@ def test_any_history_keeps_the_books_sound(supply):
             suppress_health_check=list(HealthCheck),
         ),
     )
+    print(f"machine: {machine.steps} steps")

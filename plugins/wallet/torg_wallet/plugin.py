@@ -11,7 +11,7 @@ from torg.health import HealthCheck
 from torg.jobs import Job
 from torg.schedules import Schedule
 from torg_ledger.payments import PaymentProvider
-from torg_wallet import checks, commands, hookspecs, jobs
+from torg_wallet import checks, commands, hookspecs, jobs, personal, sample
 from torg_wallet.models import MODELS
 from torg_wallet.providers.manual import Manual
 from torg_wallet.providers.sandbox import Sandbox
@@ -22,6 +22,7 @@ from torg_wallet.settings import WalletSettings
 
 if TYPE_CHECKING:
     from torg.blueprint import Blueprint
+    from torg.demo import Demo
 
 _MANUAL, _SANDBOX = Manual(), Sandbox()
 
@@ -92,3 +93,21 @@ def torg_health() -> Iterable[HealthCheck]:
 def torg_cli() -> click.Group:
     """`torg wallet …`."""
     return commands.group
+
+
+@hookimpl
+def torg_data_export(identity_id: int) -> dict[str, Any]:
+    """What is kept about a person."""
+    return personal.export(identity_id)
+
+
+@hookimpl
+def torg_data_erase(identity_id: int) -> None:
+    """Forget what is his alone."""
+    personal.erase(identity_id)
+
+
+@hookimpl
+def torg_demo_data(demo: "Demo") -> None:
+    """Money and points to look at."""
+    sample.fill(demo)
