@@ -121,6 +121,18 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
 
         return decorator
 
+    def _prepare_arguments_doc(self, *args: Any, **options: Any) -> Any:
+        """Describe a body that may come in several forms: flask-smorest takes the first alone."""
+        described = super()._prepare_arguments_doc(*args, **options)
+        forms = self.DEFAULT_LOCATION_CONTENT_TYPE_MAPPING
+        parameters = described.get("parameters", [])
+        for further in [each for each in parameters if each.get("in") in forms]:
+            parameters.remove(further)
+            kept = {name: further[name] for name in ("schema", "example") if name in further}
+            kind = further.get("content_type") or forms[further["in"]]
+            described["requestBody"]["content"][kind] = kept
+        return described
+
     def response(
         self, status_code: int, schema: Any = None, **options: Any
     ) -> Callable[[View], View]:

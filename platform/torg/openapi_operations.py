@@ -187,7 +187,7 @@ def _complete_answers(
     described: dict[str, Any], operation: Operation, method: str, components: dict[str, Any]
 ) -> None:
     answers: dict[str, Any] = described.setdefault("responses", {})
-    for status in [status for status in answers if not status.startswith("2")]:
+    for status in [status for status in answers if not status.startswith(("2", "3"))]:
         del answers[status]
     names = ["RequestId"]
     if operation.by_address or operation.by_identity:

@@ -38,7 +38,7 @@ def _of_operation(described: dict[str, Any]) -> Iterable[str]:
     if "security" not in described:
         yield "says nothing of security"
     answers = described.get("responses", {})
-    if not any(status.startswith("2") for status in answers):
+    if not any(status.startswith(("2", "3")) for status in answers):
         yield "describes no success"
     if not any(status.startswith("4") for status in answers):
         yield "describes no refusal"

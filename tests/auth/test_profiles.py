@@ -47,6 +47,10 @@ READ_ONLY = {
     "created_at": "2026-01-01T00:00:00Z",
     "updated_at": "2026-01-01T00:00:00Z",
     "access_version": 9,
+    "avatar_key": "auth.avatar/00/00",
+    "avatar_url": "https://evil.example/x.png",
+    "status_text": "x",
+    "phone": "+4915112345678",
 }
 
 
@@ -106,7 +110,16 @@ def test_everybody_sees_the_public_part_of_an_active_account(confirmed: Any, api
     token = confirmed("anna")
     api.patch("/me", {"about": "I collect clocks."}, token=token)
     public = api.get("/users/ANNA").get_json()
-    assert set(public) == {"id", "username", "display_name", "about", "country", "created_at"}
+    assert set(public) == {
+        "id",
+        "username",
+        "display_name",
+        "about",
+        "country",
+        "avatar_url",
+        "status_text",
+        "created_at",
+    }
     assert public["about"] == "I collect clocks."
 
 

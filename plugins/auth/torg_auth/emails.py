@@ -69,5 +69,18 @@ TOKEN_REUSED = MailTemplate(
     sample={"at": "2026-03-01T12:30:00Z", "device": "Firefox on Linux", "address": "192.0.2.7"},
 )
 
-TEMPLATES = (CONFIRM_EMAIL, RESET_PASSWORD, ALREADY_REGISTERED, PASSWORD_CHANGED, TOKEN_REUSED)
+PROFILE_CREATED = MailTemplate("auth.profile_created", sample={})
+STATUS_CHANGED = MailTemplate(
+    "auth.status_changed", sample={"text": "Back on Monday", "at": "2026-03-01T12:30:00Z"}
+)
+
+TEMPLATES = (
+    CONFIRM_EMAIL,
+    RESET_PASSWORD,
+    ALREADY_REGISTERED,
+    PASSWORD_CHANGED,
+    TOKEN_REUSED,
+    PROFILE_CREATED,
+    STATUS_CHANGED,
+)
 CODE_MAILS = {Purpose.CONFIRM_EMAIL: CONFIRM_EMAIL, Purpose.RESET_PASSWORD: RESET_PASSWORD}

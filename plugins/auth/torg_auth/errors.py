@@ -3,9 +3,12 @@
 from torg.errors import (
     ConflictError,
     FieldProblem,
+    ForbiddenError,
     InvalidError,
+    MalformedError,
     NotFoundError,
     UnauthorizedError,
+    UnavailableError,
 )
 from torg.i18n import gettext
 
@@ -144,3 +147,108 @@ class EmailTakenError(ConflictError):
     code = "email_taken"
     title = "Address taken"
     detail = "An account has the address {email} already."
+
+
+class ApiKeyNotFoundError(NotFoundError):
+    """You have no such key, or it was revoked already."""
+
+    code = "api_key_not_found"
+    title = "No such key"
+    detail = "You have no such API key."
+
+
+class ApiKeysFullError(ConflictError):
+    """You have as many keys as one account may have: revoke one that you do not need any more."""
+
+    code = "api_keys_full"
+    title = "Too many keys"
+    detail = "An account can have {most} API keys."
+    public = ("most",)
+
+
+class ScopeNotOwnError(ForbiddenError):
+    """A key may do only what you may do yourself; `scopes` names those that you lack."""
+
+    code = "scope_not_own"
+    title = "Not your permission"
+    detail = "A key can only have scopes that are your own permissions."
+    public = ("scopes",)
+
+
+class SessionNeededError(ForbiddenError):
+    """This needs somebody who signed in himself; an API key cannot do it, whatever its scopes."""
+
+    code = "session_needed"
+    title = "Sign in yourself"
+    detail = "This cannot be done with an API key. Sign in first."
+
+
+class ProviderNotFoundError(NotFoundError):
+    """Nobody can sign in here by this provider."""
+
+    code = "provider_not_found"
+    title = "No such provider"
+    detail = "There is no sign-in by {provider} here."
+
+
+class ProviderAwayError(UnavailableError):
+    """The provider does not answer, or not as it should. Try later, or sign in by password."""
+
+    code = "provider_unavailable"
+    title = "Provider unavailable"
+    detail = "The provider {provider} does not answer at the moment."
+
+    def __init__(self, *, provider: str) -> None:
+        """A minute is what a short outage takes."""
+        super().__init__(provider=provider, retry_after=60)
+
+
+class SocialStateError(InvalidError):
+    """This browser did not begin this sign-in, or did so too long ago: begin again."""
+
+    code = "social_state_invalid"
+    title = "Begin again"
+    detail = "This sign-in was not begun in this browser, or too long ago. Begin again."
+
+    def __init__(self) -> None:
+        """Point at the parameter."""
+        problem = FieldProblem("?state", "social_state_invalid", gettext("Wrong or outdated."))
+        super().__init__(errors=[problem])
+
+
+class SocialRefusedError(UnauthorizedError):
+    """The provider refused, or what it sent proves nothing, or your account here is closed."""
+
+    code = "social_login_refused"
+    title = "Sign-in refused"
+    detail = "The provider did not vouch for you. Begin again."
+
+
+class ProviderEmailUnverifiedError(ForbiddenError):
+    """The provider does not vouch for your e-mail address: confirm it there, or register here."""
+
+    code = "provider_email_unverified"
+    title = "Address not verified there"
+    detail = "The provider has not verified your e-mail address. Confirm it there first."
+
+
+class PictureMissingError(MalformedError):
+    """Send one picture: as base64 in JSON under `image`, or as an upload named `image`."""
+
+    code = "picture_missing"
+    title = "No picture"
+    detail = "Send one picture, as base64 in JSON or as an upload named image."
+
+
+class PictureRefusedError(InvalidError):
+    """Accepted are whole PNG, JPEG, WebP and GIF pictures of at most 5 MiB and 25 megapixels."""
+
+    code = "picture_refused"
+    title = "Picture refused"
+    detail = "This is no picture that can be shown: PNG, JPEG, WebP or GIF, at most 5 MiB."
+
+    def __init__(self) -> None:
+        """Point at the field."""
+        super().__init__(
+            errors=[FieldProblem("/image", "picture_refused", gettext("No accepted picture."))]
+        )

@@ -56,6 +56,8 @@ class User(Base):
     time_zone: Mapped[str | None] = mapped_column(String(64))
     verification_level: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     wants_announcements: Mapped[bool] = mapped_column(server_default=text("true"))
+    avatar_key: Mapped[str | None] = mapped_column(String(100))
+    status_text: Mapped[str] = mapped_column(String(200), server_default="")
     search: Mapped[str] = search_column("username", "display_name", "email", "claimed_email")
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     updated_at: Mapped[datetime] = mapped_column(
@@ -200,6 +202,13 @@ class SecurityEventKind(StrEnum):
     VERIFICATION_ASKED = "verification_asked"
     VERIFICATION_DECIDED = "verification_decided"
     VERIFICATION_EXPIRED = "verification_expired"
+    ROLE_CHANGED = "role_changed"
+    API_KEY_CREATED = "api_key_created"
+    API_KEY_REVOKED = "api_key_revoked"
+    PROVIDER_LINKED = "provider_linked"
+    ADDRESS_MOVED = "address_moved"
+    EXPORTED = "exported"
+    ERASED = "erased"
 
 
 class SecurityEvent(Fact, Base):

@@ -1,5 +1,7 @@
 """What accounts bring to the host."""
 
+from typing import Any
+
 import click
 import flask
 from flask import current_app
@@ -15,12 +17,12 @@ from torg.jobs import Job
 from torg.mail import MailTemplate
 from torg.schedules import Schedule
 from torg_auth import demo as demo_people
-from torg_auth import models, models_changes, models_verification
+from torg_auth import models, models_changes, models_personal, models_verification
 from torg_auth.commands import user
 from torg_auth.emails import TEMPLATES
 from torg_auth.jobs import JOBS, SCHEDULES
 from torg_auth.routes import blueprint
-from torg_auth.services import access, directory, tokens
+from torg_auth.services import access, directory, privacy, tokens, worth
 from torg_auth.settings import AuthSettings
 
 
@@ -46,14 +48,20 @@ def torg_models() -> list[type]:
         models_changes.TextMessage,
         models_verification.VerificationRequest,
         models_verification.VerificationDocument,
+        models_personal.ApiKey,
+        models_personal.ExternalIdentity,
+        models_personal.StatusChange,
     ]
 
 
 @hookimpl
 def torg_services() -> list[Service]:
-    """The contract `users`; and tokens must be readable before the first request comes."""
+    """The contracts `users` and `verification`; and tokens must be readable before any request."""
     tokens.init(current_app)
-    return [Service("users", "1.0", directory.Directory())]
+    return [
+        Service("users", "1.0", directory.Directory()),
+        Service("verification", "1.0", worth.Verification()),
+    ]
 
 
 @hookimpl
@@ -90,6 +98,18 @@ def torg_mail_templates() -> tuple[MailTemplate, ...]:
 def torg_cli() -> click.Group:
     """`torg user …`."""
     return user
+
+
+@hookimpl
+def torg_data_export(identity_id: int) -> dict[str, Any]:
+    """What accounts keep about a person."""
+    return privacy.own_part(identity_id)
+
+
+@hookimpl
+def torg_data_erase(identity_id: int) -> None:
+    """Forget a person's name, addresses and all else that is not others' record."""
+    privacy.forget_own_part(identity_id)
 
 
 @hookimpl

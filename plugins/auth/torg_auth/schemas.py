@@ -22,6 +22,7 @@ from torg.schemas import (
     Schema,
     Text,
     Timestamp,
+    Url,
     problem,
 )
 from torg_auth.domain.names import EMAIL_LENGTH, USERNAME_FORM, USERNAME_LENGTH, email_or_none
@@ -101,6 +102,14 @@ def _locale(**keywords: Any) -> Enum:
     return Enum(
         LOCALES, example="en", allow_none=True, description="Language of mails.", **keywords
     )
+
+
+def _avatar_url() -> Url:
+    return Url(allow_none=True, description="A link to the picture, good for an hour.")
+
+
+def _status_text() -> Text:
+    return Text(maximum=200, minimum=0, example="Back on Monday")
 
 
 class TimeZone(Text):
@@ -250,6 +259,8 @@ class Profile(Schema):
     verification_level = Integer(minimum=0, maximum=3)
     wants_announcements = Boolean()
     roles = List(Text(maximum=40, example="user"), maximum=100)
+    avatar_url = _avatar_url()
+    status_text = _status_text()
     created_at = Timestamp()
     updated_at = Timestamp()
 
@@ -273,6 +284,8 @@ class PublicProfile(Schema):
     display_name = Text(maximum=80, minimum=0, example="Anna K.")
     about = Text(maximum=2000, minimum=0, multiline=True, example="I collect clocks.")
     country = _country()
+    avatar_url = _avatar_url()
+    status_text = _status_text()
     created_at = Timestamp()
 
 

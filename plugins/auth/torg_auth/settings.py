@@ -4,9 +4,13 @@ How often somebody may try is the host's setting `rate_limits`; the names of the
 `torg_auth.services.limiting`.
 """
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from torg.config import Section
+
+_PAGE = r"^(https?://[^\s?#]+)?$"
+# Secrets travel there: https, or http to this machine itself.
+_SAFE_ADDRESS = r"^(https://[^\s?#]+|http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/[^\s?#]*)?)?$"
 
 
 class AuthSettings(Section):
@@ -44,4 +48,30 @@ class AuthSettings(Section):
         pattern=r"^(https?://[^\s?#]+)?$",
         description="Page that confirmation links open, with `?token=…` appended; "
         "empty: the API's own answer.",
+    )
+    social_callback_url: str = Field(
+        "",
+        max_length=500,
+        pattern=_PAGE,
+        description="Page of your own to which providers send browsers back, `{provider}` stands "
+        "for the name; it calls the API's callback with the same query. Empty: the callback.",
+    )
+    oidc_issuer: str = Field(
+        "",
+        max_length=500,
+        pattern=_SAFE_ADDRESS,
+        description="Issuer of any OpenID Connect provider, exactly as it calls itself; plain "
+        "http only on this machine.",
+    )
+    oidc_client_id: str = Field("", max_length=255, description="Our id there.")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="Our secret there.")
+    google_client_id: str = Field("", max_length=255, description="Our id at Google.")
+    google_client_secret: SecretStr = Field(SecretStr(""), description="Our secret at Google.")
+    github_client_id: str = Field("", max_length=255, description="Our id at GitHub.")
+    github_client_secret: SecretStr = Field(SecretStr(""), description="Our secret at GitHub.")
+    github_url: str = Field(
+        "https://github.com", pattern=_SAFE_ADDRESS, description="For GitHub Enterprise."
+    )
+    github_api_url: str = Field(
+        "https://api.github.com", pattern=_SAFE_ADDRESS, description="For GitHub Enterprise."
     )

@@ -9,6 +9,7 @@ from torg.identity import IdentityRow
 from torg.listing import Listing
 from torg.schemas import Boolean, Enum, Id, Integer, Text, Timestamp
 from torg_auth.models import Role, SecurityEvent, SecurityEventKind, User, UserRole
+from torg_auth.models_personal import StatusChange
 
 
 def _has_role(name: str) -> ColumnElement[bool]:
@@ -54,6 +55,14 @@ class SecurityEvents(Listing):
         "created_after": above(Timestamp(), SecurityEvent.created_at),
         "created_before": below(Timestamp(), SecurityEvent.created_at),
     }
+
+
+class StatusChanges(Listing):
+    """A person's own status texts; the statement is `torg_auth.queries.personal`'s."""
+
+    key = StatusChange.id
+    sorts: ClassVar[dict[str, Any]] = {"created_at": StatusChange.created_at}
+    default_sort = "-id"
 
 
 def security_events() -> Any:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ARRAY, String, func, select
 
+from torg import storage
 from torg.db import session
 from torg.identity import IdentityRow
 from torg_auth.models import Role, RolePermission, User, UserRole
@@ -29,8 +30,15 @@ class Profile:
     verification_level: int
     wants_announcements: bool
     roles: list[str]
+    avatar_key: str | None
+    status_text: str
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def avatar_url(self) -> str | None:
+        """A link to the picture that works for an hour or two."""
+        return _link(self.avatar_key)
 
 
 _ROLES = func.array(
@@ -61,6 +69,8 @@ def profile(user_id: int) -> Profile | None:
             User.verification_level,
             User.wants_announcements,
             _ROLES.label("roles"),
+            User.avatar_key,
+            User.status_text,
             User.created_at,
             User.updated_at,
         ).where(User.id == user_id)
@@ -77,7 +87,14 @@ class PublicProfile:
     display_name: str
     about: str
     country: str | None
+    avatar_key: str | None
+    status_text: str
     created_at: datetime
+
+    @property
+    def avatar_url(self) -> str | None:
+        """A link to the picture that works for an hour or two."""
+        return _link(self.avatar_key)
 
 
 def public_profile(username: str) -> PublicProfile | None:
@@ -89,6 +106,8 @@ def public_profile(username: str) -> PublicProfile | None:
             User.display_name,
             User.about,
             User.country,
+            User.avatar_key,
+            User.status_text,
             User.created_at,
         )
         .join(IdentityRow, IdentityRow.id == User.id)
@@ -174,6 +193,10 @@ def roles() -> list[RoleEntry]:
         select(Role.id, Role.name, carried, users).where(Role.is_active).order_by(Role.name)
     )
     return [RoleEntry(*row) for row in rows]
+
+
+def _link(key: str | None) -> str | None:
+    return None if key is None else storage.url(key)
 
 
 def _one(kind: type[Entry], rows: Any) -> Entry | None:

@@ -1,6 +1,23 @@
 """The routes of accounts, below `/api/v1/auth`."""
 
-from torg_auth.routes import account, registration, sign_in, staff
+from torg_auth.routes import (
+    account,
+    api_keys,
+    personal,
+    registration,
+    sign_in,
+    social,
+    staff,
+)
 from torg_auth.routes.blueprint import blueprint
 
-__all__ = ["account", "blueprint", "registration", "sign_in", "staff"]
+__all__ = [
+    "account",
+    "api_keys",
+    "blueprint",
+    "personal",
+    "registration",
+    "sign_in",
+    "social",
+    "staff",
+]

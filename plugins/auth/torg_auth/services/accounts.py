@@ -30,6 +30,7 @@ from torg_auth.services.outcomes import leaving_traces
 from torg_auth.services.passwords import hasher, require_strength
 from torg_auth.services.record import record
 from torg_auth.services.sessions import end_all_sessions
+from torg_auth.services.statuses import welcome
 
 _USERNAME_TAKEN = "uq_auth_user_username"
 
@@ -189,6 +190,7 @@ def _confirm(user_id: int, caller: Caller) -> None:
     if confirmed is not None:
         bump_access(user_id)
         record(SecurityEventKind.EMAIL_CONFIRMED, caller, user_id=user_id)
+        welcome(user_id)
 
 
 def reset_password(email: str, code: str, password: str, caller: Caller) -> None:

@@ -7,10 +7,11 @@ import flask
 from torg import plugins
 from torg.identity import Contact, Identity
 from torg_auth.domain.access import effective
+from torg_auth.domain.api_keys import MARK
 from torg_auth.errors import TokenInvalidError
 from torg_auth.queries import people
 from torg_auth.queries.sign_in import standing
-from torg_auth.services import tokens
+from torg_auth.services import api_keys, tokens
 
 
 class Directory:
@@ -36,14 +37,22 @@ class Directory:
 
 
 def authenticate(request: flask.Request) -> Identity | None:
-    """Who a request speaks for; None when it carries no bearer token.
+    """Who a request speaks for; None when it carries neither a bearer token nor an API key.
+
+    The header X-Api-Key counts only without Authorization, as the host's memory of tokens has it.
 
     Raises:
         TokenInvalidError: its token is not one of ours, is too old, or its session has ended.
     """
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    authorization = request.headers.get("Authorization")
+    if not authorization:
+        key = request.headers.get("X-Api-Key")
+        return api_keys.identity_of(key.strip()) if key else None
+    scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
         return None
+    if token.strip().startswith(MARK):
+        return api_keys.identity_of(token.strip())
     access = tokens.read_access(token.strip())
     found = standing(access.user_id, access.session_id)
     if found is None:

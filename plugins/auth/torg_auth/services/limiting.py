@@ -26,6 +26,12 @@ REGISTER = Limit("auth_register", "30 per minute")
 LOGIN = Limit("auth_login", "60 per minute")
 REFRESH = Limit("auth_refresh", "120 per minute")
 CODE = Limit("auth_code", "60 per minute")
+SOCIAL = Limit("auth_social", "60 per minute")
+
+# By person, on routes.
+AVATAR = Limit("auth_avatar", "30 per hour")
+STATUS = Limit("auth_status", "30 per hour")
+EXPORT = Limit("auth_export", "10 per hour")
 
 # By account, and by addressee of a mail.
 FAILURES = Limit("auth_login_failures", "10 per 15 minute")

@@ -1,0 +1,99 @@
+"""API keys as their owners see them, and what a key presented with a request is worth."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, func, select, text
+
+from torg.db import session
+from torg_auth.models_personal import ApiKey
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEntry:
+    """A key as its owner sees it: never the key itself."""
+
+    id: int
+    name: str
+    prefix: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime
+
+
+def is_of(user_id: int) -> ColumnElement[bool]:
+    """The object rule: a person has the keys that are his and not revoked, and sees no other."""
+    return and_(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
+
+
+def keys_of(user_id: int) -> list[KeyEntry]:
+    """The keys of an account that are not revoked, newest first."""
+    rows = session.execute(
+        select(
+            ApiKey.id,
+            ApiKey.name,
+            ApiKey.prefix,
+            ApiKey.scopes,
+            ApiKey.created_at,
+            ApiKey.expires_at,
+        )
+        .where(is_of(user_id))
+        .order_by(ApiKey.id.desc())
+        .limit(100)
+    )
+    return [KeyEntry(*row) for row in rows]
+
+
+def count_usable(user_id: int) -> int:
+    """How many keys of an account still open something."""
+    statement = select(func.count()).where(
+        is_of(user_id), ApiKey.expires_at > func.clock_timestamp()
+    )
+    return session.execute(statement).scalar_one()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStanding:
+    """What a key and the account behind it are worth at this moment."""
+
+    user_id: int
+    username: str
+    email_verified: bool
+    verification_level: int
+    locale: str | None
+    access_version: int
+    expires_at: datetime
+    scopes: frozenset[str]
+    granted: frozenset[str]
+
+
+_STANDING = text(
+    "SELECT u.id, u.username, u.email_verified_at IS NOT NULL AS email_verified,"
+    " u.verification_level, u.locale, i.access_version, k.expires_at, k.scopes, ARRAY("
+    "  SELECT DISTINCT rp.permission FROM auth_user_role ur"
+    "  JOIN auth_role r ON r.id = ur.role_id AND r.is_active"
+    "  JOIN auth_role_permission rp ON rp.role_id = r.id AND rp.is_active"
+    "  WHERE ur.user_id = u.id AND ur.is_active) AS granted"
+    " FROM auth_api_key k JOIN auth_user u ON u.id = k.user_id"
+    " JOIN torg_identity i ON i.id = u.id"
+    " WHERE k.key_hash = :key_hash AND i.is_active"
+    " AND k.revoked_at IS NULL AND k.expires_at > clock_timestamp()"
+)
+
+
+def standing(key_hash: bytes) -> KeyStanding | None:
+    """The account behind a key, in one statement; None when the key opens nothing."""
+    row = session.execute(_STANDING, {"key_hash": key_hash}).one_or_none()
+    if row is None:
+        return None
+    return KeyStanding(
+        user_id=row.id,
+        username=row.username,
+        email_verified=row.email_verified,
+        verification_level=row.verification_level,
+        locale=row.locale,
+        access_version=row.access_version,
+        expires_at=row.expires_at,
+        scopes=frozenset(row.scopes),
+        granted=frozenset(row.granted),
+    )
