@@ -176,3 +176,32 @@ def test_without_redis_sign_in_works_and_is_limited_in_the_process(
     assert api.log_in("anna").status_code == 200
     assert _fail(api, "anna", 12) == [401] * 10 + [429] * 2
     assert api.log_in("anna", at="203.0.113.5").status_code == 429
+
+
+def test_a_hung_redis_opens_nothing_and_holds_nobody_up(
+    api: Any, make_app: Any, torg_environment: Any, fault_proxy: Any
+) -> None:
+    from time import monotonic
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(torg_environment.redis_url)
+    proxy = fault_proxy((parts.hostname or "127.0.0.1", parts.port or 6379))
+    host, port = proxy.address
+    api.app = make_app(["auth"], redis_url=f"redis://{host}:{port}{parts.path}")
+    api.register("anna")
+    assert api.log_in("anna").status_code == 200
+    proxy.mode("hang")
+    begun = monotonic()
+    assert _fail(api, "anna", 12) == [401] * 10 + [429] * 2
+    assert api.log_in("anna", at="203.0.113.5").status_code == 429
+    # Half a second until the breaker opens, and 13 password checks: far below a wait for each.
+    assert monotonic() - begun < 60
+
+
+def test_keys_and_other_providers_are_refused_without_redis_too(
+    api: Any, without_redis: Any
+) -> None:
+    api.app = without_redis.app
+    answers = Counter(api.get("/login/oidc").status_code for _ in range(62))
+    assert answers == {404: 60, 429: 2}
+    assert api.get("/me", headers={"X-Api-Key": "torg_x"}).status_code == 401

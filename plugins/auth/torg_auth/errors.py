@@ -252,3 +252,37 @@ class PictureRefusedError(InvalidError):
         super().__init__(
             errors=[FieldProblem("/image", "picture_refused", gettext("No accepted picture."))]
         )
+
+
+class RoleNotFoundError(NotFoundError):
+    """There is no role of this name."""
+
+    code = "role_not_found"
+    title = "No such role"
+    detail = "There is no such role."
+
+
+class RoleNameInvalidError(InvalidError):
+    """A role is named by 2 to 40 small Latin letters, digits and `_`; a letter comes first."""
+
+    code = "role_name_invalid"
+    title = "Not a name for a role"
+    detail = "A role is named by 2 to 40 small letters, digits and _."
+
+
+class PermissionUnknownError(InvalidError):
+    """Only what a plugin declares can be carried by a role; `permissions` names the others."""
+
+    code = "permission_unknown"
+    title = "Unknown permission"
+    detail = "No active plugin declares some of these permissions."
+    public = ("permissions",)
+
+
+class RoleNeededError(ConflictError):
+    """Plugins name this role in their declarations, so it cannot be removed; empty it instead."""
+
+    code = "role_needed"
+    title = "Role needed"
+    detail = "The role {role} is declared by a plugin and cannot be removed."
+    public = ("role",)

@@ -7,6 +7,8 @@ from typing import Any
 from flask_smorest.fields import Upload
 
 from torg.schemas import (
+    Boolean,
+    Enum,
     HostField,
     Id,
     Integer,
@@ -16,6 +18,7 @@ from torg.schemas import (
     Text,
     Timestamp,
 )
+from torg_auth.domain.access import Because
 from torg_auth.domain.api_keys import DAYS, DEFAULT_DAYS
 from torg_auth.domain.avatars import LARGEST_BYTES
 from torg_auth.domain.passwords import LONGEST
@@ -144,3 +147,35 @@ class Erasure(Schema):
         load_only=True,
         example="a fine long sentence",
     )
+
+
+class RolePermissions(Schema):
+    """What a role is to carry."""
+
+    permissions = List(
+        Text(maximum=100, example="auction.bid.place"), maximum=1000, unique=True, required=True
+    )
+
+
+class Question(QuerySchema):
+    """A permission, and whose; without `user_id` one's own."""
+
+    permission = Text(maximum=100, required=True, example="auction.bid.place")
+    user_id = Id(description="Somebody else; needs auth.user.read.")
+
+
+class Explanation(Schema):
+    """Why somebody may do something, or why not."""
+
+    permission = Text(maximum=100, example="auction.bid.place")
+    title = Text(maximum=200, allow_none=True, example="Place a bid")
+    user_id = Id()
+    is_allowed = Boolean()
+    because = Enum([each.value for each in Because])
+    roles = List(
+        Text(maximum=40, example="user"), maximum=100, description="Those that the person has."
+    )
+    roles_that_carry = List(
+        Text(maximum=40, example="user"), maximum=1000, description="Those that carry it."
+    )
+    email_verified = Boolean(description="Some operations need a confirmed address, too.")

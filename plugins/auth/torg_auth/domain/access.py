@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 ADMIN = "admin"
 MANAGER = "manager"
@@ -42,3 +43,43 @@ def missing_grants(wanted: Iterable[Grant], written: Iterable[Grant]) -> list[Gr
 def effective(granted: Iterable[str], declared: Iterable[str]) -> frozenset[str]:
     """What may be used of what was granted: nobody holds what no plugin declares any more."""
     return frozenset(granted) & frozenset(declared)
+
+
+class Because(StrEnum):
+    """Why somebody may do something, or why not."""
+
+    ROLE_CARRIES_IT = "role_carries_it"
+    NOT_DECLARED = "not_declared"
+    ACCOUNT_CLOSED = "account_closed"
+    NOT_IN_SCOPES = "not_in_scopes"
+    TAKEN_FROM_ROLE = "taken_from_role"
+    NO_ROLE_CARRIES_IT = "no_role_carries_it"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What decides whether a person may use a permission.
+
+    `carrying` are the roles that carry it, `deprived` those that would, had an administrator not
+    taken it away. `scopes_allow` is False only for a call by an API key without this scope.
+    """
+
+    is_declared: bool
+    is_active: bool
+    roles: frozenset[str]
+    carrying: frozenset[str]
+    deprived: frozenset[str]
+    scopes_allow: bool = True
+
+
+def why(facts: Facts) -> Because:
+    """The first reason against, or the one in favour: the same decision that each request gets."""
+    if not facts.is_declared:
+        return Because.NOT_DECLARED
+    if not facts.is_active:
+        return Because.ACCOUNT_CLOSED
+    if facts.roles & facts.carrying:
+        return Because.ROLE_CARRIES_IT if facts.scopes_allow else Because.NOT_IN_SCOPES
+    if facts.roles & facts.deprived:
+        return Because.TAKEN_FROM_ROLE
+    return Because.NO_ROLE_CARRIES_IT

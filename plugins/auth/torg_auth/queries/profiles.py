@@ -174,6 +174,15 @@ class RoleEntry:
 
 def roles() -> list[RoleEntry]:
     """Every active role, by name."""
+    return [RoleEntry(*row) for row in session.execute(_roles().order_by(Role.name))]
+
+
+def role(name: str) -> RoleEntry | None:
+    """The active role of that name, or None."""
+    return _one(RoleEntry, session.execute(_roles().where(Role.name == name)))
+
+
+def _roles() -> Any:
     carried = func.array(
         select(RolePermission.permission)
         .where(RolePermission.role_id == Role.id, RolePermission.is_active)
@@ -189,10 +198,7 @@ def roles() -> list[RoleEntry]:
         .correlate(Role)
         .scalar_subquery()
     )
-    rows = session.execute(
-        select(Role.id, Role.name, carried, users).where(Role.is_active).order_by(Role.name)
-    )
-    return [RoleEntry(*row) for row in rows]
+    return select(Role.id, Role.name, carried, users).where(Role.is_active)
 
 
 def _link(key: str | None) -> str | None:

@@ -8,7 +8,7 @@ from torg_auth.errors import OwnAccessError, RoleUnknownError, UserNotFoundError
 from torg_auth.queries import lists
 from torg_auth.queries import profiles as queries
 from torg_auth.routes.blueprint import blueprint
-from torg_auth.schemas import Account, AccountChange, Roles, SecurityEvent
+from torg_auth.schemas import Account, AccountChange, SecurityEvent
 from torg_auth.services import administration
 from torg_auth.services.callers import present_caller
 
@@ -46,14 +46,6 @@ def change_account(arguments: dict[str, Any], user_id: int) -> queries.Account:
     """
     etag.require_match(Account().dump(administration.lock(user_id)))
     return administration.change(user_id, arguments, identity.current(), present_caller())
-
-
-@blueprint.route("/admin/roles", methods=["GET"])
-@blueprint.requires("auth.role.read")
-@blueprint.response(200, Roles)
-def list_roles() -> dict[str, Any]:
-    """List the roles with the permissions that they carry."""
-    return {"items": queries.roles(), "next_cursor": None}
 
 
 @blueprint.route("/admin/security-events", methods=["GET"])

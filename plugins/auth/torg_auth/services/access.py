@@ -31,7 +31,7 @@ def sync() -> list[Grant]:
     Returns:
         The grants that were new.
     """
-    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SYNC_LOCK})
+    one_at_a_time()
     wanted = _wanted()
     roles = _role_ids()
     added = missing_roles(wanted, roles)
@@ -46,6 +46,11 @@ def sync() -> list[Grant]:
         ]
         session.execute(insert(RolePermission).values(rows))
     return new
+
+
+def one_at_a_time() -> None:
+    """Let changes of roles in other transactions wait until the present one ends."""
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SYNC_LOCK})
 
 
 def is_in_line() -> bool:
