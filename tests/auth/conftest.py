@@ -117,12 +117,14 @@ def mails(app: Flask) -> Callable[[str], list[Any]]:
 
 @pytest.fixture
 def code_for(mails: Callable[[str], list[Any]]) -> Callable[[str], str]:
-    """The code in the newest mail to an address."""
+    """The newest code in the mails to an address."""
 
     def read(address: str) -> str:
-        found = re.search(r"^ +(\d{6})\s*$", mails(address)[0].text, re.MULTILINE)
-        assert found is not None
-        return found.group(1)
+        for mail_ in mails(address):
+            found = re.search(r"^ +(\d{6})\s*$", mail_.text, re.MULTILINE)
+            if found is not None:
+                return found.group(1)
+        raise LookupError(f"no code came to {address}")
 
     return read
 
@@ -139,6 +141,38 @@ def confirmed(api: Api, code_for: Callable[[str], str]) -> Callable[[str], str]:
         return api.token(username)
 
     return make
+
+
+@pytest.fixture
+def anna(confirmed: Callable[[str], str]) -> str:
+    """A token of somebody with a confirmed address."""
+    return confirmed("anna")
+
+
+@pytest.fixture
+def ask(api: Api) -> Callable[..., TestResponse]:
+    """Asks for a change of an account and gives the answer."""
+
+    def asking(token: str, kind: str, value: str, password: str = PASSWORD) -> TestResponse:
+        body = {"kind": kind, "value": value, "current_password": password}
+        return api.post("/me/changes", body, token=token)
+
+    return asking
+
+
+@pytest.fixture
+def change(
+    api: Api, ask: Callable[..., TestResponse], code_for: Callable[[str], str]
+) -> Callable[..., TestResponse]:
+    """Asks for a change and confirms it by the code that came to an address."""
+
+    def changing(token: str, kind: str, value: str, at: str) -> TestResponse:
+        asked = ask(token, kind, value)
+        assert asked.status_code == 202, asked.get_json()
+        path = f"/me/changes/{asked.get_json()['id']}/confirm"
+        return api.post(path, {"code": code_for(at)}, token=token)
+
+    return changing
 
 
 @pytest.fixture

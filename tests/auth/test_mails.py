@@ -5,14 +5,15 @@ from typing import Any
 
 from torg import i18n, mail
 from torg.errors import catalogue
-from torg_auth import emails, errors
+from torg_auth import change_errors, errors, pages, plugin
 from torg_auth.services.passwords import _EXPLANATIONS
+from torg_auth.services.texts import WORDS
 
 
 def test_every_mail_renders_in_every_language_and_form(app: Any) -> None:
     assert mail.problems(app, "auth") == []
     with app.app_context():
-        for template in emails.TEMPLATES:
+        for template in plugin.torg_mail_templates():
             for locale in i18n.LOCALES:
                 rendered = mail.preview(template, locale)
                 assert rendered.locale == locale
@@ -26,7 +27,7 @@ def test_every_mail_renders_in_every_language_and_form(app: Any) -> None:
 
 def test_russian_mails_are_russian(app: Any) -> None:
     with app.app_context():
-        for template in emails.TEMPLATES:
+        for template in plugin.torg_mail_templates():
             rendered = mail.preview(template, "ru")
             assert re.search("[а-яё]", rendered.subject)
             letters = re.findall("[A-Za-zА-Яа-яё]", rendered.text)
@@ -57,8 +58,10 @@ def test_a_waiting_mail_holds_neither_code_nor_link(
 
 
 def test_every_refusal_and_explanation_is_translated(app: Any) -> None:
-    own = [each for each in catalogue().values() if each.__module__ == errors.__name__]
+    modules = {errors.__name__, change_errors.__name__}
+    own = [each for each in catalogue().values() if each.__module__ in modules]
     assert len(own) >= 10
     texts = [text for each in own for text in (each.title, each.detail)]
     with app.app_context():
-        assert i18n.untranslated("ru", [*texts, *_EXPLANATIONS.values()]) == []
+        words = [*texts, *_EXPLANATIONS.values(), *WORDS, *pages.WORDS]
+        assert i18n.untranslated("ru", words) == []

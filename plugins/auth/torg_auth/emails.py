@@ -15,7 +15,7 @@ from torg_auth.settings import AuthSettings
 from torg_auth.signing import keys, signed
 
 
-def _with_code(facts: Mapping[str, Any]) -> dict[str, Any]:
+def with_code(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Add `code` and `minutes` to the facts of an issued code.
 
     Raises:
@@ -40,7 +40,7 @@ def _with_code_and_link(facts: Mapping[str, Any]) -> dict[str, Any]:
     page = plugin_settings("auth", AuthSettings).confirm_url or (
         f"{settings().host.base_url}/api/v1/auth/verify-email"
     )
-    return {**_with_code(facts), "link": f"{page}?{urlencode({'token': token})}"}
+    return {**with_code(facts), "link": f"{page}?{urlencode({'token': token})}"}
 
 
 CONFIRM_EMAIL = MailTemplate(
@@ -57,7 +57,7 @@ RESET_PASSWORD = MailTemplate(
     "auth.reset_password",
     sample={"code": "482913", "minutes": 15},
     urgent=True,
-    complete=_with_code,
+    complete=with_code,
 )
 ALREADY_REGISTERED = MailTemplate("auth.already_registered", sample={"confirmed": True})
 PASSWORD_CHANGED = MailTemplate(

@@ -52,9 +52,9 @@ class UsernameTakenError(ConflictError):
     detail = "The username {username} is taken."
     public = ("username",)
 
-    def __init__(self, *, username: str) -> None:
+    def __init__(self, *, username: str, pointer: str = "/username") -> None:
         """Point at the field."""
-        problem = FieldProblem("/username", "username_taken", gettext("This username is taken."))
+        problem = FieldProblem(pointer, "username_taken", gettext("This username is taken."))
         super().__init__(errors=[problem], username=username)
 
 
@@ -68,9 +68,9 @@ class PasswordRefusedError(InvalidError):
     title = "Password refused"
     detail = "This password cannot be accepted. {explanation}"
 
-    def __init__(self, *, reason: str, explanation: str) -> None:
+    def __init__(self, *, reason: str, explanation: str, pointer: str = "/password") -> None:
         """Point at the field with the reason as its code."""
-        problem = FieldProblem("/password", reason, explanation)
+        problem = FieldProblem(pointer, reason, explanation)
         super().__init__(errors=[problem], reason=reason, explanation=explanation)
 
 

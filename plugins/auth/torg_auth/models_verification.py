@@ -40,7 +40,6 @@ class VerificationRequest(Fact, Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("auth_user.id", ondelete="CASCADE"))
     level: Mapped[int] = mapped_column(SmallInteger)
     status: Mapped[str] = mapped_column(String(20), server_default=Status.PENDING.value)
-    note: Mapped[str] = mapped_column(String(500), server_default="")
     reason: Mapped[str] = mapped_column(String(500), server_default="")
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[int | None] = mapped_column(

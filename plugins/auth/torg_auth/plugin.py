@@ -18,11 +18,13 @@ from torg.mail import MailTemplate
 from torg.schedules import Schedule
 from torg_auth import demo as demo_people
 from torg_auth import models, models_changes, models_personal, models_verification
+from torg_auth.change_emails import CHANGE_TEMPLATES
+from torg_auth.change_jobs import CHANGE_JOBS, CHANGE_SCHEDULES
 from torg_auth.commands import user
 from torg_auth.emails import TEMPLATES
 from torg_auth.jobs import JOBS, SCHEDULES
 from torg_auth.routes import blueprint
-from torg_auth.services import access, directory, privacy, tokens
+from torg_auth.services import access, directory, privacy, tokens, worth
 from torg_auth.settings import AuthSettings
 
 
@@ -56,9 +58,12 @@ def torg_models() -> list[type]:
 
 @hookimpl
 def torg_services() -> list[Service]:
-    """The contract `users`; and tokens must be readable before the first request comes."""
+    """The contracts `users` and `verification`; and tokens must be readable before any request."""
     tokens.init(current_app)
-    return [Service("users", "1.0", directory.Directory())]
+    return [
+        Service("users", "1.0", directory.Directory()),
+        Service("verification", "1.0", worth.Verification()),
+    ]
 
 
 @hookimpl
@@ -76,19 +81,19 @@ def torg_authenticate(request: flask.Request) -> Identity | None:
 @hookimpl
 def torg_jobs() -> tuple[Job, ...]:
     """The background work."""
-    return JOBS
+    return (*JOBS, *CHANGE_JOBS)
 
 
 @hookimpl
 def torg_schedules() -> tuple[Schedule, ...]:
     """The nightly cleaning."""
-    return SCHEDULES
+    return (*SCHEDULES, *CHANGE_SCHEDULES)
 
 
 @hookimpl
 def torg_mail_templates() -> tuple[MailTemplate, ...]:
     """The mails."""
-    return TEMPLATES
+    return (*TEMPLATES, *CHANGE_TEMPLATES)
 
 
 @hookimpl

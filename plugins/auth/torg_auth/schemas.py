@@ -27,6 +27,8 @@ from torg.schemas import (
 )
 from torg_auth.domain.names import EMAIL_LENGTH, USERNAME_FORM, USERNAME_LENGTH, email_or_none
 from torg_auth.domain.passwords import LONGEST, SHORTEST
+from torg_auth.domain.phones import LONGEST as LONGEST_PHONE
+from torg_auth.domain.phones import phone_or_none
 from torg_auth.models import SecurityEventKind
 
 COUNTRIES = sorted(country.alpha_2 for country in pycountry.countries)
@@ -46,6 +48,30 @@ class Address(Email):
         return found
 
 
+class Phone(Text):
+    """A mobile number with `+` and the country, loaded as E.164."""
+
+    default_error_messages = {  # noqa: RUF012 - marshmallow reads this class attribute
+        "not_a_number": "Has to be a mobile telephone number with + and the country.",
+    }
+
+    def __init__(self, **keywords: Any) -> None:
+        """Spaces, hyphens and brackets are read over."""
+        super().__init__(
+            maximum=LONGEST_PHONE,
+            minimum=8,
+            pattern=r"\+[0-9][0-9 ().-]*",
+            example="+4915123456789",
+            **keywords,
+        )
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_keywords: Any) -> str:
+        found = phone_or_none(super()._deserialize(value, attr, data))
+        if found is None:
+            raise self.make_error("not_a_number")
+        return found
+
+
 class Details(HostField):
     """A JSON object of facts, only ever written out."""
 
@@ -58,7 +84,8 @@ class Details(HostField):
         return {"because": "logout"}
 
 
-def _username(**keywords: Any) -> Text:
+def username_field(**keywords: Any) -> Text:
+    """A username, as it may be chosen."""
     shortest, longest = USERNAME_LENGTH
     return Text(
         minimum=shortest,
@@ -70,7 +97,8 @@ def _username(**keywords: Any) -> Text:
     )
 
 
-def _new_password() -> Text:
+def new_password_field() -> Text:
+    """A password that is being chosen."""
     # Longer as sent than as counted: one letter may come as several code points (NFKC).
     return Text(
         minimum=1,
@@ -83,22 +111,25 @@ def _new_password() -> Text:
     )
 
 
-def _code() -> Text:
+def code_field() -> Text:
+    """A one-time code."""
     return Text(
         minimum=6,
         maximum=6,
         pattern="[0-9]{6}",
         example="482913",
         required=True,
-        description="The six digits of the mail.",
+        description="The six digits of the message.",
     )
 
 
-def _country(**keywords: Any) -> Enum:
+def country_field(**keywords: Any) -> Enum:
+    """A country, or none."""
     return Enum(COUNTRIES, example="DE", allow_none=True, description="ISO 3166-1", **keywords)
 
 
-def _locale(**keywords: Any) -> Enum:
+def locale_field(**keywords: Any) -> Enum:
+    """A language in which mails are written, or none."""
     return Enum(
         LOCALES, example="en", allow_none=True, description="Language of mails.", **keywords
     )
@@ -138,18 +169,18 @@ def _zones() -> frozenset[str]:
 class Registration(Schema):
     """What one registers with."""
 
-    username = _username(required=True)
+    username = username_field(required=True)
     email = Address(required=True)
-    password = _new_password()
-    country = _country(load_default=None)
-    locale = _locale(load_default=None)
+    password = new_password_field()
+    country = country_field(load_default=None)
+    locale = locale_field(load_default=None)
 
 
 class Registered(Schema):
     """A new account. Its address is to be confirmed by the code or the link that was mailed."""
 
     id = Id()
-    username = _username()
+    username = username_field()
     email = Email()
     email_verified = Boolean(example=False)
     created_at = Timestamp()
@@ -159,7 +190,7 @@ class EmailCode(Schema):
     """The code of a confirmation mail."""
 
     email = Address(required=True)
-    code = _code()
+    code = code_field()
 
 
 class LinkToken(QuerySchema):
@@ -187,10 +218,11 @@ class Accepted(Schema):
 
 
 class Login(Schema):
-    """A username or an e-mail address, and the password."""
+    """A username, an e-mail address or a confirmed telephone number, and the password."""
 
-    username = Text(maximum=EMAIL_LENGTH, example="anna", description="This or email.")
-    email = Text(maximum=EMAIL_LENGTH, example="anna@example.com", description="This or username.")
+    username = Text(maximum=EMAIL_LENGTH, example="anna", description="Or email, or phone.")
+    email = Text(maximum=EMAIL_LENGTH, example="anna@example.com", description="Or username.")
+    phone = Phone(description="Or username.")
     password = Text(
         maximum=4 * LONGEST,
         control_characters=True,
@@ -201,9 +233,9 @@ class Login(Schema):
 
     @validates_schema
     def _one_name(self, data: dict[str, Any], **_keywords: Any) -> None:
-        given = [name for name in ("username", "email") if data.get(name)]
+        given = [name for name in ("username", "email", "phone") if data.get(name)]
         if len(given) != 1:
-            message = Message("one_name", "Send either username or email.")
+            message = Message("one_name", "Send one of username, email and phone.")
             raise ValidationError(message, field_name="username")
 
 
@@ -228,8 +260,8 @@ class PasswordReset(Schema):
     """The code of a reset mail and the new password."""
 
     email = Address(required=True)
-    code = _code()
-    password = _new_password()
+    code = code_field()
+    password = new_password_field()
 
 
 class SessionEntry(Schema):
@@ -248,13 +280,14 @@ class Profile(Schema):
     """One's own account."""
 
     id = Id()
-    username = _username()
+    username = username_field()
     email = Email(allow_none=True)
     email_verified = Boolean()
+    phone = Phone(allow_none=True)
     display_name = Text(maximum=80, minimum=0, example="Anna K.")
     about = Text(maximum=2000, minimum=0, multiline=True, example="I collect clocks.")
-    country = _country()
-    locale = _locale()
+    country = country_field()
+    locale = locale_field()
     time_zone = TimeZone(allow_none=True)
     verification_level = Integer(minimum=0, maximum=3)
     wants_announcements = Boolean()
@@ -270,8 +303,8 @@ class ProfileChange(Schema):
 
     display_name = Text(maximum=80, minimum=0, strip=True, example="Anna K.")
     about = Text(maximum=2000, minimum=0, multiline=True, example="I collect clocks.")
-    country = _country()
-    locale = _locale()
+    country = country_field()
+    locale = locale_field()
     time_zone = TimeZone(allow_none=True)
     wants_announcements = Boolean()
 
@@ -280,10 +313,10 @@ class PublicProfile(Schema):
     """What everybody may see of an account."""
 
     id = Id()
-    username = _username()
+    username = username_field()
     display_name = Text(maximum=80, minimum=0, example="Anna K.")
     about = Text(maximum=2000, minimum=0, multiline=True, example="I collect clocks.")
-    country = _country()
+    country = country_field()
     avatar_url = _avatar_url()
     status_text = _status_text()
     created_at = Timestamp()
@@ -303,12 +336,13 @@ class Account(Schema):
     """An account as staff sees it."""
 
     id = Id()
-    username = _username()
+    username = username_field()
     email = Email(allow_none=True)
     email_verified = Boolean()
+    phone = Phone(allow_none=True)
     display_name = Text(maximum=80, minimum=0, example="Anna K.")
-    country = _country()
-    locale = _locale()
+    country = country_field()
+    locale = locale_field()
     verification_level = Integer(minimum=0, maximum=3)
     is_active = Boolean()
     roles = List(Text(maximum=40, example="user"), maximum=100)

@@ -6,14 +6,14 @@ How often somebody may try is the host's setting `rate_limits`; the names of the
 
 from pydantic import Field, SecretStr
 
-from torg.config import Section
+from torg_auth.contact_settings import ContactSettings
 
 _PAGE = r"^(https?://[^\s?#]+)?$"
 # Secrets travel there: https, or http to this machine itself.
 _SAFE_ADDRESS = r"^(https://[^\s?#]+|http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/[^\s?#]*)?)?$"
 
 
-class AuthSettings(Section):
+class AuthSettings(ContactSettings):
     """Section `[auth]`, or `TORG_AUTH_…`. Signing keys are the host's `secret_key` and its
     `secret_key_fallbacks`: add the old key to the fallbacks and every token stays valid.
     """

@@ -96,3 +96,15 @@ def notice_targets(kind: Kind, before: Reach) -> list[Target]:
     if before.phone is not None and (kind is Kind.PHONE or not targets):
         targets.append(Target(Channel.SMS, before.phone))
     return targets
+
+
+def shortened(kind: Kind, value: str) -> str:
+    """A new value as the old address may hear of it: enough to recognise, not to use."""
+    if kind is Kind.PASSWORD:
+        return ""
+    if kind is Kind.PHONE:
+        return f"{value[:4]}…{value[-2:]}"
+    if kind is Kind.EMAIL:
+        name, _, domain = value.partition("@")
+        return f"{name[:2]}…@{domain}"
+    return value

@@ -22,6 +22,7 @@ class Profile:
     username: str
     email: str | None
     email_verified: bool
+    phone: str | None
     display_name: str
     about: str
     country: str | None
@@ -61,6 +62,7 @@ def profile(user_id: int) -> Profile | None:
             User.username,
             _EMAIL.label("email"),
             User.email_verified_at.is_not(None).label("email_verified"),
+            User.phone,
             User.display_name,
             User.about,
             User.country,
@@ -124,6 +126,7 @@ class Account:
     username: str
     email: str | None
     email_verified: bool
+    phone: str | None
     display_name: str
     country: str | None
     locale: str | None
@@ -141,6 +144,7 @@ def accounts() -> Any:
         User.username,
         _EMAIL.label("email"),
         User.email_verified_at.is_not(None).label("email_verified"),
+        User.phone,
         User.display_name,
         User.country,
         User.locale,

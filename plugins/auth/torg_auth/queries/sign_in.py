@@ -21,14 +21,16 @@ class LoginAccount:
 
 
 def login_account(name: str, place: str, known_for_days: int) -> LoginAccount | None:
-    """The account of a username or an e-mail address, ignoring case.
+    """The account of a username, an e-mail address or a confirmed number, ignoring case.
 
     Args:
-        name: one or the other; only an address holds `@`.
+        name: one of them; only an address holds `@`, only a number begins with `+`.
         place: where the sign-in comes from.
         known_for_days: how long a place is remembered after a session there was last used.
     """
-    column = User.email if "@" in name else User.username
+    wanted = func.lower(User.email if "@" in name else User.username) == name.lower()
+    if name.startswith("+"):
+        wanted = User.phone == name
     known = exists().where(
         Session.user_id == User.id,
         Session.place == place,
@@ -37,7 +39,7 @@ def login_account(name: str, place: str, known_for_days: int) -> LoginAccount | 
     row = session.execute(
         select(User.id, User.password_hash, IdentityRow.is_active, known)
         .join(IdentityRow, IdentityRow.id == User.id)
-        .where(func.lower(column) == name.lower())
+        .where(wanted)
     ).one_or_none()
     return None if row is None else LoginAccount(*row)
 

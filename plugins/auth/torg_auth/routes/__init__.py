@@ -3,12 +3,15 @@
 from torg_auth.routes import (
     account,
     api_keys,
+    changes,
     personal,
+    phones,
     registration,
     roles,
     sign_in,
     social,
     staff,
+    verification,
 )
 from torg_auth.routes.blueprint import blueprint
 
@@ -16,10 +19,13 @@ __all__ = [
     "account",
     "api_keys",
     "blueprint",
+    "changes",
     "personal",
+    "phones",
     "registration",
     "roles",
     "sign_in",
     "social",
     "staff",
+    "verification",
 ]

@@ -31,12 +31,12 @@ _NOT_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 @blueprint.fails(CredentialsWrongError)
 @blueprint.transaction("statement")
 def log_in(arguments: dict[str, Any]) -> tuple[sessions.Tokens, dict[str, str]]:
-    """Sign in by username or e-mail address.
+    """Sign in by username, e-mail address or confirmed telephone number.
 
     The answer also sets a cookie that opens nothing: by it a device that was signed in before is
     told from a stranger who guesses passwords.
     """
-    name = arguments.get("username") or arguments["email"]
+    name = arguments.get("username") or arguments.get("email") or arguments["phone"]
     opened = sessions.log_in(name, arguments["password"], present_caller())
     if opened.device is not None:
         _remember_device(opened.device)

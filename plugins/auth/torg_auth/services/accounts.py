@@ -13,6 +13,7 @@ from torg.db import session
 from torg.errors import TorgError
 from torg.identity import bump_access, create_identity
 from torg_auth.domain.access import USER
+from torg_auth.domain.changes import PURPOSES
 from torg_auth.domain.codes import Purpose
 from torg_auth.emails import PASSWORD_CHANGED
 from torg_auth.errors import (
@@ -22,6 +23,7 @@ from torg_auth.errors import (
     UsernameTakenError,
 )
 from torg_auth.models import SecurityEventKind, User
+from torg_auth.queries.changes import is_username_free
 from torg_auth.services import access, codes
 from torg_auth.services.callers import Caller
 from torg_auth.services.limiting import may_mail
@@ -37,7 +39,7 @@ _USERNAME_TAKEN = "uq_auth_user_username"
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """What somebody registers with; `email` as `torg_auth.domain.names` accepts it."""
+    """What somebody registers with; `email` as `torg_auth.domain.names` accepts it, or empty."""
 
     username: str
     email: str
@@ -90,6 +92,8 @@ def add_user(new: NewAccount, password_hash: str, *, verified: bool = False) -> 
         UsernameTakenError: ignoring case.
         EmailTakenError: `verified`, and an account has the address, ignoring case.
     """
+    if not is_username_free(new.username):
+        raise UsernameTakenError(username=new.username)
     user_id = create_identity()
     values = {
         "id": user_id,
@@ -99,7 +103,7 @@ def add_user(new: NewAccount, password_hash: str, *, verified: bool = False) -> 
         "locale": new.locale,
     }
     try:
-        created_at = _insert(values, new.email, verified=verified)
+        created_at = _insert(values, new.email or None, verified=verified)
     except IntegrityError as error:
         if _constraint(error) == _USERNAME_TAKEN:
             raise UsernameTakenError(username=new.username) from error
@@ -107,7 +111,7 @@ def add_user(new: NewAccount, password_hash: str, *, verified: bool = False) -> 
     return Registered(user_id, new.username, new.email, created_at, verified)
 
 
-def _insert(values: dict[str, Any], email: str, *, verified: bool) -> datetime:
+def _insert(values: dict[str, Any], email: str | None, *, verified: bool) -> datetime:
     confirmation = (
         {"email_verified_at": func.clock_timestamp(), "verification_level": 1} if verified else {}
     )
@@ -119,7 +123,7 @@ def _insert(values: dict[str, Any], email: str, *, verified: bool) -> datetime:
     )
     if created_at is not None:
         return created_at
-    if verified:
+    if verified or email is None:
         raise EmailTakenError(email=email)
     claim = insert(User).values(**values, claimed_email=email).returning(User.created_at)
     claimed_at: datetime = session.scalars(claim).one()
@@ -180,7 +184,8 @@ def confirm_by_link(token: str, caller: Caller) -> TorgError | None:
 def _confirm(user_id: int, caller: Caller) -> None:
     confirmed = session.scalar(
         update(User)
-        .where(User.id == user_id, User.email_verified_at.is_(None))
+        # An address that somebody else has proved meanwhile is this account's no more.
+        .where(User.id == user_id, User.email_verified_at.is_(None), User.email.is_not(None))
         .values(
             email_verified_at=func.clock_timestamp(),
             verification_level=func.greatest(User.verification_level, 1),
@@ -212,6 +217,8 @@ def _reset(email: str, code: str, password_hash: str, caller: Caller) -> TorgErr
     if user_id is None:
         return CodeInvalidError()
     session.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
+    # A change asked for by whoever knew the old password must not come true afterwards.
+    codes.void(user_id, *PURPOSES.values())
     _confirm(user_id, caller)
     end_all_sessions(user_id, "password_reset", caller)
     event_id = record(SecurityEventKind.PASSWORD_RESET, caller, user_id=user_id)

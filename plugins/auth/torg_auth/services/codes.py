@@ -80,6 +80,53 @@ _TRY = text(
 )
 
 
+_TRY_OWN = text(
+    "UPDATE auth_one_time_code AS c SET tries = tries + 1"
+    " FROM auth_user u JOIN torg_identity i ON i.id = u.id"
+    " WHERE lower(u.username) = lower(:username) AND i.is_active AND c.user_id = u.id"
+    " AND (c.id = :code_id OR CAST(:code_id AS bigint) IS NULL)"
+    " AND c.purpose = :purpose AND c.closed_at IS NULL AND c.tries < :tries"
+    " AND c.expires_at > clock_timestamp()"
+    " RETURNING c.id, c.user_id, c.key_id, c.nonce, c.code_hash"
+)
+
+
+def use_code_of(
+    username: str, purpose: Purpose, code: str, code_id: int | None = None
+) -> tuple[int, int] | None:
+    """As `use_code`, for the account of that name, which may have no address.
+
+    Args:
+        username: whose code it is, ignoring case.
+        purpose: what it has to be for.
+        code: the six digits.
+        code_id: which one; by default the open one.
+
+    Returns:
+        The ids of the account and of the code, or None.
+    """
+    tries = plugin_settings("auth", AuthSettings).code_tries
+    values = {"username": username, "purpose": purpose.value, "tries": tries, "code_id": code_id}
+    row = session.execute(_TRY_OWN, values).one_or_none()
+    if row is None or not _is_right(row, purpose, code):
+        return None
+    used = _close(OneTimeCode.id == row.id)
+    return None if used is None else (used, row.id)
+
+
+def void(user_id: int, *purposes: Purpose) -> None:
+    """Close the open codes of these purposes: what they were sent for is no longer so."""
+    session.execute(
+        update(OneTimeCode)
+        .where(
+            OneTimeCode.user_id == user_id,
+            OneTimeCode.purpose.in_([purpose.value for purpose in purposes]),
+            OneTimeCode.closed_at.is_(None),
+        )
+        .values(closed_at=func.clock_timestamp(), closed_because="void")
+    )
+
+
 def use_code(email: str, purpose: Purpose, code: str) -> int | None:
     """Count a try and, when the code is right, use it up; the account's id, or None.
 
@@ -89,12 +136,16 @@ def use_code(email: str, purpose: Purpose, code: str) -> int | None:
     row = session.execute(
         _TRY, {"email": email, "purpose": purpose.value, "tries": tries}
     ).one_or_none()
-    key = keys(CODE_USE).find(row.key_id) if row is not None else None
-    if row is None or key is None:
-        return None
-    if not is_same(row.code_hash, hash_of(key.secret, purpose, row.user_id, row.nonce, code)):
+    if row is None or not _is_right(row, purpose, code):
         return None
     return _close(OneTimeCode.id == row.id)
+
+
+def _is_right(row: Any, purpose: Purpose, code: str) -> bool:
+    key = keys(CODE_USE).find(row.key_id)
+    if key is None:
+        return False
+    return is_same(row.code_hash, hash_of(key.secret, purpose, row.user_id, row.nonce, code))
 
 
 def use_link(purpose: Purpose, token: str) -> int | None:

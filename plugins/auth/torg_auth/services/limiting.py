@@ -26,6 +26,7 @@ REGISTER = Limit("auth_register", "30 per minute")
 LOGIN = Limit("auth_login", "60 per minute")
 REFRESH = Limit("auth_refresh", "120 per minute")
 CODE = Limit("auth_code", "60 per minute")
+PHONE = Limit("auth_phone", "10 per hour")
 SOCIAL = Limit("auth_social", "60 per minute")
 
 # By person, on routes.
@@ -34,6 +35,8 @@ STATUS = Limit("auth_status", "30 per hour")
 EXPORT = Limit("auth_export", "10 per hour")
 
 # By account, and by addressee of a mail.
+CHANGE = Limit("auth_change", "20 per hour")
+VERIFICATION = Limit("auth_verification", "10 per hour")
 FAILURES = Limit("auth_login_failures", "10 per 15 minute")
 MAILS = Limit("auth_mails", "3 per hour")
 

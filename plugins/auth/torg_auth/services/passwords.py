@@ -76,8 +76,8 @@ def common_passwords() -> frozenset[str]:
     return frozenset(text.splitlines())
 
 
-def require_strength(password: str, *own_names: str) -> None:
-    """Accept or refuse a new password.
+def require_strength(password: str, *own_names: str, pointer: str = "/password") -> None:
+    """Accept or refuse a new password, which stands in the request at `pointer`.
 
     Raises:
         PasswordRefusedError: with the reason as the code of its field problem.
@@ -85,4 +85,4 @@ def require_strength(password: str, *own_names: str) -> None:
     found = weakness(normalised(password), common_passwords(), own_names)
     if found is not None:
         explanation = gettext(_EXPLANATIONS[found], shortest=SHORTEST, longest=LONGEST)
-        raise PasswordRefusedError(reason=found.value, explanation=explanation)
+        raise PasswordRefusedError(reason=found.value, explanation=explanation, pointer=pointer)

@@ -22,7 +22,7 @@ from torg_auth.errors import (
 )
 from torg_auth.models import RefreshToken, SecurityEventKind, Session, User
 from torg_auth.queries.sign_in import LoginAccount, login_account
-from torg_auth.services import tokens
+from torg_auth.services import devices, tokens
 from torg_auth.services.callers import Caller
 from torg_auth.services.limiting import Attempts
 from torg_auth.services.mailing import tell_owner
@@ -116,8 +116,11 @@ def _admit(account: LoginAccount, new_hash: str | None, caller: Caller) -> Token
         return None
     if new_hash is not None:
         session.execute(update(User).where(User.id == account.id).values(password_hash=new_hash))
+    is_new_device = devices.is_new(account.id, caller)
     opened = open_session(account.id, caller)
     record(SecurityEventKind.LOGGED_IN, caller, user_id=account.id, session_id=opened.session_id)
+    if is_new_device:
+        devices.tell(account.id, opened.session_id, caller)
     return opened
 
 
@@ -221,9 +224,9 @@ def end_session(user_id: int, session_id: int, because: str, caller: Caller) -> 
     )
 
 
-def end_all_sessions(user_id: int, because: str, caller: Caller) -> int:
-    """End every session of an account and return how many there were."""
-    ended = _revoke(user_id, because)
+def end_all_sessions(user_id: int, because: str, caller: Caller, *, keep: int | None = None) -> int:
+    """End every session of an account, but for `keep`, and return how many there were."""
+    ended = _revoke(user_id, because, keep=keep)
     bump_access(user_id)
     if ended:
         record(
@@ -236,7 +239,9 @@ def end_all_sessions(user_id: int, because: str, caller: Caller) -> int:
     return len(ended)
 
 
-def _revoke(user_id: int, because: str, only: int | None = None) -> list[int]:
+def _revoke(
+    user_id: int, because: str, only: int | None = None, keep: int | None = None
+) -> list[int]:
     change = (
         update(Session)
         .where(Session.user_id == user_id, Session.revoked_at.is_(None))
@@ -245,6 +250,8 @@ def _revoke(user_id: int, because: str, only: int | None = None) -> list[int]:
     )
     if only is not None:
         change = change.where(Session.id == only)
+    if keep is not None:
+        change = change.where(Session.id != keep)
     return list(session.scalars(change))
 
 

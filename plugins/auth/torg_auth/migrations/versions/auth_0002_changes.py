@@ -129,7 +129,6 @@ def _create_verification() -> None:
         sa.Column("user_id", sa.BigInteger(), nullable=False),
         sa.Column("level", sa.SmallInteger(), nullable=False),
         sa.Column("status", sa.String(20), server_default="pending", nullable=False),
-        sa.Column("note", sa.String(500), server_default="", nullable=False),
         sa.Column("reason", sa.String(500), server_default="", nullable=False),
         _moment("decided_at"),
         sa.Column("decided_by", sa.BigInteger(), nullable=True),

@@ -1,0 +1,39 @@
+"""The background work of changes, telephones and verification."""
+
+from typing import Any
+
+from torg.jobs import Job, JobRun
+from torg.outbox import BULK, URGENT
+from torg.schedules import Schedule
+from torg_auth.services import phones, texts, verification
+from torg_auth.services.callers import present_caller
+
+
+def _send_text(payload: dict[str, Any], _run: JobRun) -> dict[str, Any]:
+    return texts.send(payload["message_id"])
+
+
+def _send_phone_code(payload: dict[str, Any], _run: JobRun) -> dict[str, Any]:
+    return {"sent": phones.send_asked_code(payload["username"])}
+
+
+def _expire(_payload: dict[str, Any], _run: JobRun) -> dict[str, Any]:
+    return {
+        "expired": verification.expire_due(present_caller()),
+        "documents": verification.forget_documents(),
+    }
+
+
+def _remove_document(payload: dict[str, Any], _run: JobRun) -> None:
+    verification.remove_file(payload["key"])
+
+
+CHANGE_JOBS = (
+    Job(texts.SEND, _send_text, priority=URGENT, limit_seconds=30, longest_wait_seconds=60),
+    Job(phones.RESEND, _send_phone_code, priority=URGENT),
+    Job("auth.expire_verifications", _expire),
+    Job(verification.REMOVE, _remove_document, priority=BULK),
+)
+CHANGE_SCHEDULES = (
+    Schedule("auth.expire_verifications", job="auth.expire_verifications", cron="7 * * * *"),
+)
