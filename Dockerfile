@@ -7,7 +7,7 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 # Only what .dockerignore lets in.
 COPY . .
 # Wheels of our own distributions and of everything they need: the second stage needs no network.
-RUN sed -n 's/^-e /.\//p' requirements-dev.txt | xargs pip wheel --wheel-dir /wheels
+RUN sed -n 's/^-e /.\//p' requirements.txt | xargs pip wheel --wheel-dir /wheels
 
 FROM python:3.12-slim-bookworm
 ENV PYTHONUNBUFFERED=1 \

@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+RUNNABLE := $(VENV)/.runnable
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo run test lint format unit fuzz bench docs clean
@@ -15,15 +16,19 @@ $(STAMP): setup.cfg pyproject.toml requirements-dev.txt $(wildcard contracts/*/p
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Torg needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $(RUNNABLE)
+
+$(STAMP): $(RUNNABLE) requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@touch $(STAMP)
 
 install: $(STAMP) ## Make .venv with everything
 
-demo: $(STAMP) ## Run the platform with live data at http://127.0.0.1:8000/ (ARGS="--port 9000")
+demo: $(RUNNABLE) ## Run the platform with live data at http://127.0.0.1:8000/ (ARGS="--port 9000")
 	@$(BIN)/torg demo $(ARGS)
 
-run: $(STAMP) ## Run every process of your own installation (settings: .env, torg.toml, TORG_...)
+run: $(RUNNABLE) ## Run every process of your own installation (settings: .env, torg.toml, TORG_...)
 	@$(BIN)/torg run all $(ARGS)
 
 test: lint unit ## Everything that must be true: lint and all tests on real servers

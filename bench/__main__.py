@@ -45,7 +45,9 @@ def targets(market: Market) -> list[Target]:
         Target("plain Flask hello", lambda s: measure(market.hello, s)),
         Target("list of 50, not cached", lambda s: measure(f"{auctions}?limit=50", s, fresh), 0.35),
         Target("list of 50, cached", lambda s: measure(f"{auctions}?limit=50", s), 0.9),
-        Target("detail with 100 bids", lambda s: measure(f"{auctions}/{market.detail}", s, fresh), 0.2),
+        Target(
+            "detail with 100 bids", lambda s: measure(f"{auctions}/{market.detail}", s, fresh), 0.2
+        ),
     ]
 
 

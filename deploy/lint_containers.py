@@ -112,9 +112,9 @@ def check_dockerfile(root: Path) -> list[Finding]:
 
 
 def _missing_distributions(root: Path) -> Iterator[str]:
-    """The image is built of what requirements-dev.txt names; each folder of it must get in."""
+    """The image is built of what requirements.txt names; each folder of it must get in."""
     allowed = (root / ".dockerignore").read_text().splitlines()
-    for path in re.findall(r"(?m)^-e (\S+)", (root / "requirements-dev.txt").read_text()):
+    for path in re.findall(r"(?m)^-e (\S+)", (root / "requirements.txt").read_text()):
         folder = "platform" if path == "." else path.split("/")[0]
         if f"!{folder}" not in allowed:
             yield f"{path} would be missing in the image; let !{folder} in"

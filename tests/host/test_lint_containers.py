@@ -17,7 +17,7 @@ FILES = (
     "docker-compose.yml",
     ".dockerignore",
     ".env.example",
-    "requirements-dev.txt",
+    "requirements.txt",
 )
 
 
@@ -84,7 +84,7 @@ def test_a_spoiled_dockerfile_is_found(
 def test_a_distribution_that_would_not_get_into_the_image_is_found(
     lint: ModuleType, copy: Path
 ) -> None:
-    with (copy / "requirements-dev.txt").open("a") as file:
+    with (copy / "requirements.txt").open("a") as file:
         file.write("-e elsewhere/new\n")
     assert "elsewhere/new would be missing" in texts(lint.check_dockerfile(copy))
 
