@@ -18,7 +18,7 @@ import pytest
 import redis
 from sqlalchemy import Engine, event
 
-from torg import testing_inputs, testing_people, testing_servers
+from torg import prepared, testing_inputs, testing_people, testing_servers
 from torg.testing_faults import FaultProxy
 from torg.testing_people import People, Person
 from torg.testing_processes import Deployment
@@ -208,10 +208,12 @@ def count_queries() -> Callable[[], contextlib.AbstractContextManager[Count]]:
             count.statements.append(sql)
 
         event.listen(Engine, "before_cursor_execute", note)
+        prepared.observers.append(count.statements.append)
         try:
             yield count
         finally:
             event.remove(Engine, "before_cursor_execute", note)
+            prepared.observers.remove(count.statements.append)
 
     return counting
 
