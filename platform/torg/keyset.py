@@ -4,12 +4,14 @@ Owns the SQL of it, for mixed directions and NULLs. Which columns a list may be 
 `torg.listing`'s.
 """
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, literal, or_, tuple_
+
+from torg.prepared import NotPreparableError, Prepared
 
 LIMIT = "torg_limit"
 _POSITION = "torg_position_"
@@ -44,12 +46,27 @@ class Ordered:
             predicate depends on which of them are NULL, see `after`.
         places: index of each step's value in a row.
         added: how many columns were added at the end.
+        prepared: forms of it by what tells them apart, None for one that cannot be prepared. Only
+            for a statement that is remembered; without that no form would be met again.
     """
 
     statement: "Select[Any]"
     continued: "Select[Any] | None"
     places: tuple[int, ...]
     added: int
+    prepared: dict[Hashable, Prepared | None] | None = None
+
+    def prepare(self, key: Hashable, make: Callable[[], "Select[Any]"]) -> Prepared | None:
+        """The prepared form of that key; made the first time."""
+        if self.prepared is None:
+            return None
+        if key not in self.prepared:
+            made = Prepared(make())
+            try:
+                self.prepared[key] = made if made.written else None
+            except NotPreparableError:
+                self.prepared[key] = None
+        return self.prepared[key]
 
 
 class OrderedStatements:
@@ -71,7 +88,7 @@ class OrderedStatements:
         if key is None:
             return _ordered(statement, steps, look=True)
         if key not in known:
-            known[key] = _ordered(statement, steps, look=True)
+            known[key] = replace(_ordered(statement, steps, look=True), prepared={})
         return known[key]
 
 

@@ -5,18 +5,29 @@ Owns the query parameters of a list, the page and its envelope. The predicates a
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NotRequired, TypedDict
 
 import orjson
-from sqlalchemy import ColumnElement, Function, Select, String, Table, func, select, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Function,
+    Select,
+    String,
+    Table,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
 
 from torg import cursor, db
 from torg.filters import Filter
-from torg.keyset import LIMIT, OrderedStatements, Step, after, parameters_after
+from torg.keyset import LIMIT, Ordered, OrderedStatements, Step, after, parameters_after
 from torg.schemas import (
     Boolean,
+    Enum,
     HostField,
     Integer,
     List,
@@ -31,6 +42,55 @@ from torg.search import MAX_SEARCH_LENGTH, search_predicate
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 50
 _RESERVED = frozenset({"limit", "cursor", "sort", "search", "embed", "include_total"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """What is asked of the database for one page."""
+
+    ordered: Ordered
+    steps: Sequence[Step]
+    limit: int
+    after: Sequence[Any] | None
+    parameters: Mapping[str, Any]
+
+    def rows(self, session: Any, conditions: Sequence[ColumnElement[bool]]) -> Sequence[Any]:
+        """Ask by a statement made for this page."""
+        parameters = {**self._parameters(), LIMIT: self.limit}
+        found: Sequence[Any] = session.execute(self._statement(conditions), parameters).all()
+        return found
+
+    def rows_again(
+        self, shape: tuple[Any, ...], conditions: Callable[[], Sequence[ColumnElement[bool]]]
+    ) -> Sequence[Any]:
+        """Ask by the prepared statement of this shape, if there can be one."""
+        prepared = None
+        if self.after is None or self._is_continued:
+            # With the limit written down, PostgreSQL keeps the plan: it knows how much it costs.
+            prepared = self.ordered.prepare(
+                (shape, self.limit, self._is_continued),
+                lambda: self._statement(conditions()).limit(literal_column(str(self.limit))),
+            )
+        if prepared is None:
+            return self.rows(db.session, conditions())
+        return prepared.rows(self._parameters())
+
+    def _parameters(self) -> dict[str, Any]:
+        position = parameters_after(self.after or ()) if self._is_continued else {}
+        return {**self.parameters, **position}
+
+    @property
+    def _is_continued(self) -> bool:
+        return self.after is not None and self.ordered.continued is not None
+
+    def _statement(self, conditions: Sequence[ColumnElement[bool]]) -> "Select[Any]":
+        if self.after is None:
+            statement = self.ordered.statement
+        elif self.ordered.continued is not None:
+            statement = self.ordered.continued
+        else:
+            statement = self.ordered.statement.where(after(self.steps, self.after))
+        return statement.where(*conditions) if conditions else statement
 
 
 class Page(TypedDict):
@@ -129,49 +189,51 @@ class Listing:
 
     @classmethod
     def page(
-        cls, statement: "Select[Any]", arguments: Mapping[str, Any], *, session: Any = None
+        cls,
+        statement: "Select[Any]",
+        arguments: Mapping[str, Any],
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        session: Any = None,
     ) -> Page:
         """One page of what the statement selects: one SELECT, and a second for `include_total`.
 
         Args:
             statement: a select of columns (rows come back) or of one entity, without order and
-                limit. It may hold conditions of its own, such as the owner's.
+                limit. It may hold conditions of its own, such as the owner's. One that is a
+                constant of its module is prepared and answered much faster.
             arguments: what `arguments()` has loaded.
+            parameters: values of the statement's own `bindparam`s.
             session: instead of the present one.
 
         Raises:
             InvalidCursorError: the cursor is not of this list, filter and sort.
         """
-        session = db.session if session is None else session
         words = arguments.get("sort", cls._default)
         steps = cls._order(words)
         kinds = [step.kind for step in steps]
         limit = arguments.get("limit", DEFAULT_LIMIT)
         scope = cls._scope(arguments, words)
-        conditions = cls._conditions(arguments)
+        position = arguments.get("cursor")
+        values = None if position is None else cursor.decode(position, kinds, scope)
         # Clients may ask for endless combinations of words; only the usual ones are remembered.
         usual = len(words) == 1 or words == cls._default
         ordered = cls._ordered.get(statement, steps, words if usual else None)
-        window = ordered.statement
         # One more than asked for tells whether there is a next page.
-        parameters = {LIMIT: limit + 1}
-        if (position := arguments.get("cursor")) is not None:
-            values = cursor.decode(position, kinds, scope)
-            if ordered.continued is not None:
-                window, parameters = ordered.continued, parameters | parameters_after(values)
-            else:
-                window = window.where(after(steps, values))
-        if conditions:
-            window = window.where(*conditions)
-        rows = session.execute(window, parameters).all()
+        window = _Window(ordered, steps, limit + 1, values, parameters or {})
+        if usual and session is None and (shape := cls._shape(arguments)) is not None:
+            rows = window.rows_again(shape, lambda: cls._conditions(arguments))
+        else:
+            rows = window.rows(session or db.session, cls._conditions(arguments))
         page = Page(items=_items(rows[:limit], ordered.added), next_cursor=None)
         if len(rows) > limit:
             last = rows[limit - 1]
-            values = [last[place] for place in ordered.places]
-            page["next_cursor"] = cursor.encode(values, kinds, scope)
+            page["next_cursor"] = cursor.encode(
+                [last[place] for place in ordered.places], kinds, scope
+            )
         if arguments.get("include_total"):
-            count = _count(statement.where(*conditions), cls.key)
-            page["total"] = session.execute(count).scalar_one()
+            count = _count(statement.where(*cls._conditions(arguments)), cls.key)
+            page["total"] = (session or db.session).execute(count, parameters).scalar_one()
         return page
 
     @classmethod
@@ -197,6 +259,15 @@ class Listing:
         if cls.search is not None and arguments.get("search"):
             conditions.append(search_predicate(cls.search, arguments["search"]))
         return conditions
+
+    @classmethod
+    def _shape(cls, arguments: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """The filters and their values, when they can take few forms; else None."""
+        given = [name for name in cls.filters if arguments.get(name) is not None]
+        is_closed = all(isinstance(cls.filters[name].field, Enum) for name in given)
+        if not is_closed or arguments.get("search"):
+            return None
+        return tuple((name, arguments[name]) for name in given)
 
     @classmethod
     def _scope(cls, arguments: Mapping[str, Any], words: Sequence[str]) -> bytes:
