@@ -16,7 +16,7 @@ from sqlalchemy import Row
 
 from torg.container_fields import List, Nested
 from torg.field_base import HostField
-from torg.money_field import MoneyField
+from torg.money_field import MoneyField, money_json
 
 Function = Callable[..., Any]
 Many = Callable[[Iterable[Any]], list[dict[str, Any]]]
@@ -64,6 +64,7 @@ class CompiledDump:
     def __init__(self, parts: list[Part]) -> None:
         """Write no code yet: it is written for each kind of object when that kind is met."""
         self._parts = parts
+        self._sources = {source for part in parts for source in part.sources}
         self._by_kind: dict[Any, Many | None] = {}
 
     def many(self, items: list[Any]) -> list[dict[str, Any]]:
@@ -78,6 +79,8 @@ class CompiledDump:
 
     def one(self, item: Any) -> dict[str, Any]:
         """A dict for the item."""
+        if isinstance(item, Mapping) and not self._sources.issubset(item):
+            return self._careful(item)
         return self.many([item])[0]
 
     def _code_for(self, items: list[Any]) -> Many | None:
@@ -97,6 +100,8 @@ class CompiledDump:
         return self._by_kind[columns]
 
     def _write_for_type(self, kind: type) -> Many | None:
+        if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+            return self._write_for_columns(kind._fields, len(kind._fields))
         if issubclass(kind, Mapping):
             return self._write("item", lambda source: f"item[{source!r}]")
         if hasattr(kind, "__getitem__") and not issubclass(kind, tuple):
@@ -104,8 +109,7 @@ class CompiledDump:
         return self._write("item", lambda source: f"item.{source}")
 
     def _write_for_columns(self, columns: tuple[str, ...], width: int) -> Many | None:
-        needed = {source for part in self._parts for source in part.sources}
-        if not needed.issubset(columns) or len(set(columns)) != width:
+        if not self._sources.issubset(columns) or len(set(columns)) != width:
             return None
         names = {column: f"c{position}" for position, column in enumerate(columns)}
         return self._write(f"({', '.join(names.values())},)", names.__getitem__)
@@ -171,8 +175,8 @@ def _function(name: str, field: Any, *, for_encoder: bool) -> Function | None:
         if _overrides(field):
             raise _NotCompilableError
         if isinstance(field, MoneyField) and field.minor is not None:
-            return field.dump_columns
-        if field.is_plain():
+            return money_json if for_encoder else field.dump_columns
+        if field.is_plain() or (for_encoder and field.is_plain_for_encoder()):
             return None
         return field.json_value if for_encoder else field.dump_value
     if type(field) is fields.Raw:

@@ -83,6 +83,10 @@ class HostField(fields.Field[Any]):
         """Whether `dump_value` gives back what it got, so that no call is needed."""
         return type(self).dump_value is HostField.dump_value
 
+    def is_plain_for_encoder(self) -> bool:
+        """Whether the JSON encoder writes a value just as `dump_value` would give it."""
+        return self.is_plain()
+
     def json_value(self, value: Any, /) -> Any:
         """As `dump_value`, but may leave to the encoder what it writes just the same."""
         return self.dump_value(value)

@@ -228,6 +228,10 @@ class Enum(HostField):
         """Words are; members have to give theirs."""
         return not self._holds_members
 
+    def is_plain_for_encoder(self) -> bool:
+        """It writes the value of a member by itself."""
+        return True
+
     def openapi(self) -> dict[str, Any]:
         """The words."""
         return {"type": "string", "enum": list(self.choices)}
