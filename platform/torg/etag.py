@@ -34,7 +34,8 @@ def of(value: Any) -> str:
     `etag.of([note.id, note.updated_at])`, and send it with `attach`.
     """
     raw = value if isinstance(value, bytes) else encode(value)
-    return hashlib.blake2b(raw, digest_size=12).hexdigest()
+    # Processors have instructions for this one, which makes it the fastest.
+    return hashlib.sha256(raw).hexdigest()[:24]
 
 
 def attach(tag: str) -> None:
