@@ -11,7 +11,6 @@ from urllib.parse import unquote_to_bytes
 import flask
 import marshmallow
 from webargs.flaskparser import FlaskParser
-from werkzeug.datastructures import MultiDict
 from werkzeug.routing import IntegerConverter, Map
 
 from torg import strict_json
@@ -54,6 +53,7 @@ class RequestParser(FlaskParser):
         """Say whether an empty JSON body is refused (400) or read as an empty object."""
         super().__init__()
         self._body_required = body_required
+        self._multiple: set[str] | None = None  # of the one schema it reads
 
     def load_json(self, req: flask.Request, schema: marshmallow.Schema) -> Any:
         """The body's values.
@@ -75,9 +75,13 @@ class RequestParser(FlaskParser):
 
     def load_querystring(self, req: flask.Request, schema: marshmallow.Schema) -> Any:
         """The query parameters; one that takes a single value may be given once only."""
-        proxy = self._makeproxy(req.args, schema)
-        _refuse_repeated(req.args, proxy.multiple_keys)
-        return proxy
+        if self._multiple is None:
+            self._multiple = self._makeproxy(req.args, schema).multiple_keys
+        multiple = self._multiple
+        given = dict(req.args.lists())
+        _refuse_repeated(given, multiple)
+        # A plain dict: marshmallow asks for every field, and a MultiDict raises for an absent one.
+        return {name: values if name in multiple else values[0] for name, values in given.items()}
 
     def handle_error(
         self,
@@ -98,10 +102,8 @@ class RequestParser(FlaskParser):
         raise InvalidError(errors=field_problems(messages, str(location), schema)) from error
 
 
-def _refuse_repeated(arguments: MultiDict[str, str], multiple: set[str]) -> None:
-    repeated = [
-        name for name, values in arguments.lists() if len(values) > 1 and name not in multiple
-    ]
+def _refuse_repeated(given: Mapping[str, list[str]], multiple: set[str]) -> None:
+    repeated = [name for name, values in given.items() if len(values) > 1 and name not in multiple]
     if repeated:
         raise InvalidError(
             errors=[
