@@ -32,6 +32,7 @@ _RING_SECONDS = 60
 _RINGS_AT_ONCE = 8
 _RINGS_WAITING = 64
 _IDLE_SECONDS = 30.0
+_PAUSE_SECONDS = 0.02
 
 _log = structlog.get_logger(__name__)
 _listeners: list[Callable[[int], object]] = []
@@ -87,6 +88,9 @@ class Doorbell:
                 except redis.exceptions.RedisError as error:
                     # Workers look by themselves every second: a lost ring is late, not lost work.
                     _log.debug("ring_dropped", queue=queue, error=type(error).__name__)
+            # A ring through RQ takes as long as a small request. In a rush one is enough for all
+            # the jobs of the next moment, of which the worker takes every due one.
+            time.sleep(_PAUSE_SECONDS)
 
     def _has_rings(self) -> bool:
         return bool(self._noted)
