@@ -61,7 +61,9 @@ class Contracts:
         entry = self._services.get(contract)
         if entry is None:
             return None
-        fits = SpecifierSet(versions).contains(Version(entry[1].version), prereleases=True)
+        fits = not versions or SpecifierSet(versions).contains(
+            Version(entry[1].version), prereleases=True
+        )
         return entry[1].implementation if fits else None
 
 

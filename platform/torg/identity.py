@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from torg.db import Base, Fact, session
 from torg.errors import ForbiddenError, UnauthorizedError
+from torg.prepared import Prepared
 
 _REMEMBERED_TOKENS = 4096
 _KEPT_UNDER = "torg.identity"
@@ -194,11 +195,13 @@ def _authenticate(request: flask.Request) -> Identity:
     return identity
 
 
-_ACCESS_VERSION = text("SELECT access_version FROM torg_identity WHERE id = :id AND is_active")
+_ACCESS_VERSION = Prepared(
+    text("SELECT access_version FROM torg_identity WHERE id = :id AND is_active"), "access_version"
+)
 
 
 def _access_version(identity_id: int) -> int | None:
-    found: int | None = session.execute(_ACCESS_VERSION, {"id": identity_id}).scalar()
+    found: int | None = _ACCESS_VERSION.scalar({"id": identity_id})
     return found
 
 
