@@ -20,8 +20,8 @@ from torg.plugins import State
 from torg.request_reading import check_length
 
 # Of these the database says itself that it has undone everything.
-_UNDONE = frozenset({"40001", "40P01"})
-_FILLING = "torg.filling"
+# 0A000 is said before anything is done: a migration has made a prepared statement worthless.
+_UNDONE = frozenset({"40001", "40P01", "0A000"})
 _LOOKED_AT = "torg.calls.looked_at"
 _LOOK_SECONDS = 1.0
 
@@ -157,20 +157,20 @@ def _begin_ready(app: flask.Flask, declared: Declaration) -> ready_answers.Filli
         return None
     tags = ready_answers.tags_of(declared.ready, request.view_args or {})
     filling = layer.begin(ready_answers.key_of(request.environ), tags, declared.ready.seconds)
-    request.environ[_FILLING] = filling
+    request.environ[ready_answers.FILLING] = filling
     return filling
 
 
 def _end_ready(app: flask.Flask, filling: ready_answers.Filling | None) -> None:
     layer = ready_answers.layer_of(app)
-    request.environ.pop(_FILLING, None)
+    request.environ.pop(ready_answers.FILLING, None)
     if filling is not None and layer is not None:
         layer.end(filling)
 
 
 def keep_ready(app: flask.Flask, response: AnyResponse) -> None:
     """Keep the finished answer of the present request, if its route declares that."""
-    filling = request.environ.get(_FILLING)
+    filling = request.environ.get(ready_answers.FILLING)
     layer = ready_answers.layer_of(app)
     if filling is None or layer is None:
         return

@@ -48,6 +48,7 @@ _OF_ONE_REQUEST = frozenset(
 )
 _RUN = re.compile(rb"run_id:(\w+)")
 _VALID_FOR = "torg.valid_for"
+FILLING = "torg.filling"  # in the environment of a request
 _VARY = "Accept-Language, Authorization, X-Api-Key"
 
 Environ = dict[str, Any]
@@ -275,6 +276,11 @@ def valid_for(seconds: float) -> None:
     """
     environ = request.environ
     environ[_VALID_FOR] = min(seconds, environ.get(_VALID_FOR, seconds))
+
+
+def is_filling() -> bool:
+    """Whether the present answer is going to be kept, so that it matters how long it is true."""
+    return FILLING in request.environ and request.environ[FILLING] is not None
 
 
 def is_anonymous(environ: Environ) -> bool:

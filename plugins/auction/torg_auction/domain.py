@@ -29,6 +29,10 @@ class Status(StrEnum):
     FINISHED = "finished"
 
 
+# Python looks a member up by a call; lists ask for the status of every row.
+_UPCOMING, _ACTIVE, _FINISHED = Status
+
+
 class Refusal(StrEnum):
     """Why a bid is not accepted; the values are the API's error codes."""
 
@@ -165,8 +169,8 @@ def status_at(
 ) -> Status:
     """The status at a moment; right with no worker running, because it is never stored."""
     if is_closed or at >= ends_at:
-        return Status.FINISHED
-    return Status.ACTIVE if at >= starts_at else Status.UPCOMING
+        return _FINISHED
+    return _ACTIVE if at >= starts_at else _UPCOMING
 
 
 def reserve_is_met(terms: Terms, state: State) -> bool:

@@ -63,7 +63,9 @@ class _StreamQuery(QuerySchema):
 @blueprint.response(200, _Summaries)
 def list_auctions(arguments: dict[str, Any]) -> Any:
     """List auctions."""
-    page = views.page(lists.everything(), arguments)
+    if not ready_answers.is_filling():
+        return views.page(lists.ALL, arguments)
+    page = views.page(lists.ALL_UNTIL, arguments)
     ready_answers.valid_for(views.seconds_list_is_true(page))
     return page
 
@@ -200,7 +202,7 @@ def unwatch_auction(auction_id: int) -> None:
 @blueprint.response(200, _Summaries)
 def list_watched(arguments: dict[str, Any]) -> Any:
     """List the auctions you watch."""
-    return views.page(lists.watched_by(identity.current().id), arguments)
+    return views.page(lists.WATCHED, arguments, {"identity_id": identity.current().id})
 
 
 @blueprint.route("/mine", methods=["GET"])
@@ -209,7 +211,7 @@ def list_watched(arguments: dict[str, Any]) -> Any:
 @blueprint.response(200, lists.AuctionListing.envelope(schemas.OwnSummary, **_NOW))
 def list_mine(arguments: dict[str, Any]) -> Any:
     """List the auctions you created."""
-    return views.page(lists.owned_by(identity.current().id), arguments)
+    return views.page(lists.OWNED, arguments, {"identity_id": identity.current().id})
 
 
 @blueprint.route("/my-bids", methods=["GET"])
@@ -218,8 +220,7 @@ def list_mine(arguments: dict[str, Any]) -> Any:
 @blueprint.response(200, lists.AuctionListing.envelope(schemas.BidOnSummary, **_NOW))
 def list_my_bids(arguments: dict[str, Any]) -> Any:
     """List the auctions you bid on, and whether you lead."""
-    me = identity.current().id
-    return views.page(lists.bid_on_by(me), arguments, views.with_standing(me))
+    return views.bid_on_by(identity.current().id, arguments)
 
 
 @blueprint.route("/preferences", methods=["GET"])

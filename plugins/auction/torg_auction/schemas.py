@@ -170,18 +170,15 @@ class BidPlaced(Schema):
 
 
 class Summary(Schema):
-    """An auction as lists show it."""
+    """An auction as lists show it: what there is to choose by. All else is on its own page."""
 
     id = Id()
-    is_active = Boolean(dump_default=True, description="Always true: auctions are never removed.")
     title = Text(maximum=200, example="A clock that goes")
     category = Text(maximum=100, allow_none=True, example="clocks")
     status = Enum(Status, description="Follows from the times, by the database's clock.")
     owner = Text(maximum=150, allow_none=True, example="anna")
     starting_price = _shown_money("starting_price_minor", "The least first bid.")
     bid_increment = _shown_money("bid_increment_minor", "The least step between bids.")
-    buy_now_price = _shown_money("buy_now_price_minor", "As given.", allow_none=True)
-    buy_now_available = Boolean(description="Until the first bid.")
     current_price = _shown_money(
         "current_price_minor", "The leading bid; before the first one, the starting price."
     )
@@ -195,19 +192,22 @@ class Summary(Schema):
     reserve_met = Boolean(description="True without a reserve.")
     starts_at = Timestamp()
     ends_at = Timestamp(example=_LATER)
-    scheduled_ends_at = Timestamp(example=_LATER, description="The end as given at creation.")
     outcome = Enum(_REASONS, attribute="reason", allow_none=True)
     winner = Text(maximum=150, allow_none=True, example="ben")
-    hammer_price = _shown_money("hammer_price_minor", "What the winner pays.", allow_none=True)
-    closed_at = Timestamp(allow_none=True, description="When it ended.")
-    created_at = Timestamp()
-    updated_at = Timestamp(description="Of the last bid or the closing.")
     server_time = Timestamp(description="The clock that decides.")
 
 
 class Detail(Summary):
     """An auction with its newest bids."""
 
+    is_active = Boolean(dump_default=True, description="Always true: auctions are never removed.")
+    buy_now_price = _shown_money("buy_now_price_minor", "As given.", allow_none=True)
+    buy_now_available = Boolean(description="Until the first bid.")
+    scheduled_ends_at = Timestamp(example=_LATER, description="The end as given at creation.")
+    hammer_price = _shown_money("hammer_price_minor", "What the winner pays.", allow_none=True)
+    closed_at = Timestamp(allow_none=True, description="When it ended.")
+    created_at = Timestamp()
+    updated_at = Timestamp(description="Of the last bid or the closing.")
     description = Text(maximum=10000, minimum=0, multiline=True, example="It was my grandfather's.")
     pictures = List(Url(), maximum=10)
     soft_close = Nested(SoftClose, allow_none=True)

@@ -6,7 +6,18 @@ The clock is the statement's: a stable function, so that an index can serve the 
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.orm import aliased
 
 from torg import contracts
@@ -72,60 +83,13 @@ class BidListing(Listing):
     default_sort = "-id"
 
 
-def everything() -> "Select[*tuple[Any, ...]]":
-    """All auctions, each with the next moment at which any of them starts or ends.
-
-    That moment (`next_change_at`) ends the truth of a kept list: also an auction that is not on it
-    may enter it then.
-    """
-    return _ALL.add_columns(_NEXT_CHANGE.label("next_change_at"))
-
-
-def owned_by(identity_id: int) -> "Select[*tuple[Any, ...]]":
-    """Auctions that somebody created."""
-    return _ALL.where(Auction.owner_id == identity_id)
-
-
-def watched_by(identity_id: int) -> "Select[*tuple[Any, ...]]":
-    """Auctions that somebody watches."""
-    return _ALL.join(Watch, Watch.auction_id == Auction.id).where(Watch.identity_id == identity_id)
-
-
-def bid_on_by(identity_id: int) -> "Select[*tuple[Any, ...]]":
-    """Auctions that somebody has bid on, with his highest bid (`own_amount_minor`)."""
-    own = (
-        select(func.max(BidRow.amount_minor))
-        .where(BidRow.auction_id == Auction.id, BidRow.bidder_id == identity_id)
-        .scalar_subquery()
-    )
-    mine = select(BidRow.auction_id).where(BidRow.bidder_id == identity_id)
-    return _ALL.add_columns(own.label("own_amount_minor")).where(Auction.id.in_(mine))
-
-
-def bids_of(auction_id: int) -> "Select[*tuple[Any, ...]]":
-    """The log of an auction."""
-    return (
-        select(
-            BidRow.seq,
-            BidRow.bidder_id,
-            BidRow.amount_minor,
-            BidRow.is_leading,
-            BidRow.is_automatic,
-            BidRow.placed_at,
-            Auction.currency,
-        )
-        .join(Auction, Auction.id == BidRow.auction_id)
-        .where(BidRow.auction_id == auction_id)
-    )
-
-
 def find_bid(auction_id: int, seq: int) -> Row[Any] | None:
-    """One line of the log, in the columns of `bids_of`; None when there is none."""
+    """One line of the log, in the columns of `BIDS`; None when there is none."""
     # A number past the column's type is no bid, and would be an error of the database.
     if seq > _LAST_SEQ:
         return None
     found: Row[Any] | None = session.execute(
-        bids_of(auction_id).where(BidRow.seq == seq)
+        _BID, {"auction_id": auction_id, "seq": seq}
     ).one_or_none()
     return found
 
@@ -140,4 +104,33 @@ _NEXT_CHANGE = func.least(
     select(func.min(_other.starts_at)).where(_other.starts_at > _now).scalar_subquery(),
 )
 _LAST_SEQ = 2**31 - 1
-_ALL = joined(*SUMMARY)
+_BY_PERSON = bindparam("identity_id", type_=BigInteger)
+
+ALL: Select[*tuple[Any, ...]] = joined(*SUMMARY)
+# With the moment (`next_change_at`) that ends the truth of a kept list: also an auction that is not
+# on it may enter it then.
+ALL_UNTIL = ALL.add_columns(_NEXT_CHANGE.label("next_change_at"))
+# These three ask for the parameter `identity_id`: who created, watches, or has bid.
+OWNED = ALL.where(Auction.owner_id == _BY_PERSON)
+WATCHED = ALL.join(Watch, Watch.auction_id == Auction.id).where(Watch.identity_id == _BY_PERSON)
+BID_ON = ALL.add_columns(
+    select(func.max(BidRow.amount_minor))
+    .where(BidRow.auction_id == Auction.id, BidRow.bidder_id == _BY_PERSON)
+    .scalar_subquery()
+    .label("own_amount_minor")
+).where(Auction.id.in_(select(BidRow.auction_id).where(BidRow.bidder_id == _BY_PERSON)))
+# The log of the auction `auction_id`.
+BIDS: Select[*tuple[Any, ...]] = (
+    select(
+        BidRow.seq,
+        BidRow.bidder_id,
+        BidRow.amount_minor,
+        BidRow.is_leading,
+        BidRow.is_automatic,
+        BidRow.placed_at,
+        Auction.currency,
+    )
+    .join(Auction, Auction.id == BidRow.auction_id)
+    .where(BidRow.auction_id == bindparam("auction_id", type_=BigInteger))
+)
+_BID = BIDS.where(BidRow.seq == bindparam("seq", type_=Integer))

@@ -48,7 +48,9 @@ def stored(auction_id: int) -> Stored:
         .with_for_update(read=True)
     )
     row = session.execute(
-        joined(*Auction.__table__.columns, *_STATE, *_OUTCOME).where(Auction.id == auction_id)
+        joined(*Auction.__table__.columns, *_STATE, *_OUTCOME)
+        .outerjoin(OutcomeRow, OutcomeRow.auction_id == Auction.id)
+        .where(Auction.id == auction_id)
     ).one()
     bids = tuple(_bid(each) for each in _rows(BidRow, BidRow.seq, auction_id))
     maxima = tuple(_maximum(each) for each in _rows(MaximumRow, MaximumRow.id, auction_id))

@@ -6,14 +6,14 @@ mails are put into the outbox by the same statement; what is left to do here is 
 
 from typing import Any, NoReturn
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
 from torg import cache, contracts, db, logs, outbox
-from torg.db import session
 from torg.errors import FieldProblem, NotFoundError
 from torg.i18n import gettext
 from torg.identity import Identity
 from torg.money import Money
+from torg.prepared import Prepared
 from torg_auction.errors import (
     AuctionClosedError,
     AuctionNotStartedError,
@@ -25,11 +25,22 @@ from torg_auction.errors import (
     WrongCurrencyError,
 )
 
-_PLACE = text(
-    "SELECT * FROM auction_place_bid(:auction_id, :bidder_id, :amount, :maximum, :currency,"
-    " :expected_price, :request_id)"
+# The type `auction_bid_answer` of the database.
+_ANSWER = (
+    *("code", "currency", "seq", "amount_minor", "is_leading", "leader_id"),
+    *("current_price_minor", "minimum_bid_minor", "bid_count", "reserve_met", "extended"),
+    *("ends_at", "server_time"),
 )
-_BUY = text("SELECT * FROM auction_buy_now(:auction_id, :bidder_id, :request_id)")
+_PLACE = Prepared(
+    text(
+        "SELECT * FROM auction_place_bid(:auction_id, :bidder_id, :amount, :maximum, :currency,"
+        " :expected_price, :request_id)"
+    ),
+    *_ANSWER,
+)
+_BUY = Prepared(
+    text("SELECT * FROM auction_buy_now(:auction_id, :bidder_id, :request_id)"), *_ANSWER
+)
 
 
 def place_bid(
@@ -56,8 +67,7 @@ def place_bid(
     offer = amount or max_amount
     if offer is None or (amount is not None and max_amount is not None):
         raise ValueError("a bid is either an amount or a maximum")
-    answer = session.execute(
-        _PLACE,
+    (answer,) = _PLACE.rows(
         {
             "auction_id": auction_id,
             "bidder_id": bidder.id,
@@ -66,8 +76,8 @@ def place_bid(
             "currency": offer.currency,
             "expected_price": expected_price.minor if expected_price is not None else None,
             "request_id": logs.request_id(),
-        },
-    ).one()
+        }
+    )
     return _accepted(auction_id, bidder, answer, "max_amount" if amount is None else "amount")
 
 
@@ -84,13 +94,11 @@ def buy_now(auction_id: int, bidder: Identity) -> dict[str, Any]:
         "bidder_id": bidder.id,
         "request_id": logs.request_id(),
     }
-    answer = session.execute(_BUY, parameters).one()
+    (answer,) = _BUY.rows(parameters)
     return _accepted(auction_id, bidder, answer, "")
 
 
-def _accepted(
-    auction_id: int, bidder: Identity, answer: Row[Any], offered_in: str
-) -> dict[str, Any]:
+def _accepted(auction_id: int, bidder: Identity, answer: Any, offered_in: str) -> dict[str, Any]:
     if answer.seq is not None:
         cache.invalidate("auctions", f"auction:{auction_id}")
     if answer.seq is not None or answer.code == "auction_closed":
@@ -109,7 +117,7 @@ def _accepted(
     }
 
 
-def _refuse(answer: Row[Any], offered_in: str) -> NoReturn:
+def _refuse(answer: Any, offered_in: str) -> NoReturn:
     """Raise the error that a code of the database function stands for."""
     plain = {
         "not_found": NotFoundError,

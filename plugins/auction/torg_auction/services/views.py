@@ -4,13 +4,14 @@ Owns what follows from columns: status, least next bid, standing, names. A secre
 here, because no query reads it; of the reserve only whether it is met leaves, but for the owner.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, Select
 
 from torg import contracts, db
 from torg.errors import NotFoundError
+from torg.prepared import widened
 from torg_auction import domain
 from torg_auction.queries import auctions, lists
 from torg_auction.services import closing
@@ -31,15 +32,17 @@ def detail(auction_id: int) -> dict[str, Any]:
         _close([auction_id])
         row = auctions.find(auction_id)
         assert row is not None
-    log = lists.BidListing.page(lists.bids_of(auction_id), {"limit": INLINE_BIDS})
+    log = lists.BidListing.page(lists.BIDS, {"limit": INLINE_BIDS}, {"auction_id": auction_id})
     names = _names([row], [each.bidder_id for each in log["items"]])
+    (facts,) = _summaries([row], names)
     return {
-        **summary(row, names),
-        "description": row.description,
-        "pictures": row.pictures,
+        **facts._mapping,  # noqa: SLF001 - SQLAlchemy's public name for it
+        "is_active": True,
+        "buy_now_available": facts.status is not domain.Status.FINISHED
+        and row.leader_id is None
+        and row.buy_now_price_minor is not None,
         "soft_close": _soft_close(row),
-        "extension_count": row.extension_count,
-        "bids": [_bid(each, names) for each in log["items"]],
+        "bids": _bids(log["items"], names),
         "bids_next_cursor": log["next_cursor"],
     }
 
@@ -47,28 +50,38 @@ def detail(auction_id: int) -> dict[str, Any]:
 def page(
     statement: "Select[Any]",
     arguments: Mapping[str, Any],
-    shown: "Callable[[Row[Any], Mapping[int, str]], dict[str, Any]] | None" = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A page of auctions: one statement for the rows, one for all the names.
 
     Args:
         statement: out of `queries.lists`.
         arguments: what `AuctionListing.arguments()` has loaded.
-        shown: makes an item of a row; `summary` by default.
+        parameters: what the statement asks for.
     """
-    found = lists.AuctionListing.page(statement, arguments)
+    found = lists.AuctionListing.page(statement, arguments, parameters)
     overdue = [row.id for row in found["items"] if is_overdue(row)]
     if overdue:
         _close(overdue)
-        found = lists.AuctionListing.page(statement, arguments)
+        found = lists.AuctionListing.page(statement, arguments, parameters)
     rows = found["items"]
-    names = _names(rows)
-    make = shown or summary
     return {
         **found,
-        "items": [make(row, names) for row in rows],
+        "items": _summaries(rows, _names(rows)),
         "server_time": rows[0].server_time if rows else db.database_now(),
     }
+
+
+def bid_on_by(identity_id: int, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """A page of the auctions somebody bid on, and whether he leads, won or lost."""
+
+    def standing(row: Row[Any]) -> tuple[str]:
+        if row.status is domain.Status.FINISHED:
+            return ("won" if row.winner_id == identity_id else "lost",)
+        return ("leading" if row.leader_id == identity_id else "outbid",)
+
+    found = page(lists.BID_ON, arguments, {"identity_id": identity_id})
+    return {**found, "items": widened(found["items"], ("standing",), standing)}
 
 
 def log(auction_id: int, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,15 +90,14 @@ def log(auction_id: int, arguments: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         NotFoundError: there is no such auction.
     """
-    found = lists.BidListing.page(lists.bids_of(auction_id), arguments)
+    found = lists.BidListing.page(lists.BIDS, arguments, {"auction_id": auction_id})
     rows = found["items"]
     if not rows and not auctions.exists(auction_id):
         raise NotFoundError
-    names = _names([], [row.bidder_id for row in rows])
-    return {**found, "items": [_bid(row, names) for row in rows]}
+    return {**found, "items": _bids(rows, _names([], [row.bidder_id for row in rows]))}
 
 
-def bid(auction_id: int, seq: int) -> dict[str, Any]:
+def bid(auction_id: int, seq: int) -> Row[Any]:
     """One bid of the log.
 
     Raises:
@@ -94,45 +106,32 @@ def bid(auction_id: int, seq: int) -> dict[str, Any]:
     row = lists.find_bid(auction_id, seq)
     if row is None:
         raise NotFoundError
-    return _bid(row, _names([], [row.bidder_id]))
+    return _bids([row], _names([], [row.bidder_id]))[0]
 
 
-def with_standing(identity_id: int) -> Callable[[Row[Any], Mapping[int, str]], dict[str, Any]]:
-    """Makes items for somebody who bid: his highest bid, and whether he leads, won or lost."""
-
-    def shown(row: Row[Any], names: Mapping[int, str]) -> dict[str, Any]:
-        facts = summary(row, names)
-        if facts["status"] is domain.Status.FINISHED:
-            standing = "won" if row.winner_id == identity_id else "lost"
-        else:
-            standing = "leading" if row.leader_id == identity_id else "outbid"
-        return {**facts, "standing": standing}
-
-    return shown
+_SUMMED_UP = ("status", "owner", "high_bidder", "winner", "minimum_bid_minor", "reserve_met")
 
 
-def summary(row: Row[Any], names: Mapping[int, str]) -> dict[str, Any]:
-    """What lists and the detail both show of an auction."""
-    status = domain.status_at(
-        row.starts_at, row.ends_at, row.server_time, is_closed=row.closed_at is not None
-    )
-    increment = 0 if row.leader_id is None else row.bid_increment_minor
-    is_open = status is not domain.Status.FINISHED
-    reserve = row.reserve_price_minor
-    return {
-        **row._mapping,  # noqa: SLF001 - SQLAlchemy's public name for it
-        "is_active": True,
-        "status": status,
-        "owner": names.get(row.owner_id),
-        "high_bidder": names.get(row.leader_id),
-        "winner": names.get(row.winner_id),
-        "minimum_bid_minor": row.current_price_minor + increment if is_open else None,
-        "reserve_met": reserve is None
-        or (row.leader_id is not None and row.current_price_minor >= reserve),
-        "buy_now_available": is_open
-        and row.leader_id is None
-        and row.buy_now_price_minor is not None,
-    }
+def _summaries(rows: Sequence[Row[Any]], names: Mapping[int, str]) -> list[Row[Any]]:
+    """The rows with what lists and the detail both show beside their columns."""
+
+    finished, name_of = domain.Status.FINISHED, names.get
+
+    def facts(row: Row[Any]) -> tuple[Any, ...]:
+        leader, price, reserve = row.leader_id, row.current_price_minor, row.reserve_price_minor
+        is_closed = row.closed_at is not None
+        status = domain.status_at(row.starts_at, row.ends_at, row.server_time, is_closed=is_closed)
+        minimum = price if leader is None else price + row.bid_increment_minor
+        return (
+            status,
+            name_of(row.owner_id),
+            name_of(leader),
+            name_of(row.winner_id),
+            None if status is finished else minimum,
+            reserve is None or (leader is not None and price >= reserve),
+        )
+
+    return widened(rows, _SUMMED_UP, facts)
 
 
 def is_overdue(row: Row[Any]) -> bool:
@@ -150,10 +149,10 @@ def seconds_until_change(facts: Mapping[str, Any]) -> float | None:
 
 
 def seconds_list_is_true(page: Mapping[str, Any]) -> float:
-    """Seconds until an auction, on this page of `lists.everything` or not, starts or ends."""
+    """Seconds until an auction, on this page of `lists.ALL_UNTIL` or not, starts or ends."""
     if not page["items"]:
         return 0.0
-    change = page["items"][0]["next_change_at"]
+    change = page["items"][0].next_change_at
     if change is None:
         return float("inf")
     seconds: float = (change - page["server_time"]).total_seconds()
@@ -175,8 +174,8 @@ def _names(rows: Sequence[Row[Any]], more: Sequence[int] = ()) -> Mapping[int, s
     return names
 
 
-def _bid(row: Row[Any], names: Mapping[int, str]) -> dict[str, Any]:
-    return {**row._mapping, "username": names.get(row.bidder_id)}  # noqa: SLF001 - as above
+def _bids(rows: Sequence[Row[Any]], names: Mapping[int, str]) -> list[Row[Any]]:
+    return widened(rows, ("username",), lambda row: (names.get(row.bidder_id),))
 
 
 def _soft_close(row: Row[Any]) -> dict[str, Any] | None:
