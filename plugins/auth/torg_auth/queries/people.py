@@ -3,17 +3,20 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, func, select
 
 from torg.db import session
 from torg.identity import Contact, IdentityRow
+from torg.prepared import Prepared
 from torg_auth.models import User
+
+_IDS = bindparam("ids", type_=ARRAY(BigInteger))
+_NAMES = Prepared(select(User.id, User.username).where(User.id == any_(_IDS)))
 
 
 def names(ids: Collection[int]) -> dict[int, str]:
     """Usernames by id, of everybody, also of those who left."""
-    rows = session.execute(select(User.id, User.username).where(User.id.in_(ids)))
-    return {row.id: row.username for row in rows}
+    return dict(_NAMES.rows({"ids": list(ids)}))
 
 
 _CONTACT = (
