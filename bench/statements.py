@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from bench.market import Market
+from torg import prepared
 
 
 def count(market: Market) -> dict[str, int]:
@@ -32,11 +33,16 @@ def _during(request: Any) -> int:
     def note(_conn: Any, _cursor: Any, sql: str, *_rest: Any) -> None:
         statements.append(sql)
 
+    def note_prepared(sql: str) -> None:
+        statements.append(sql)
+
     event.listen(Engine, "before_cursor_execute", note)
+    prepared.observers.append(note_prepared)
     try:
         answer = request()
         if answer.status_code >= 500 or answer.status_code in {400, 401, 404}:
             raise RuntimeError(answer.get_data(as_text=True))
     finally:
         event.remove(Engine, "before_cursor_execute", note)
+        prepared.observers.remove(note_prepared)
     return len(statements)
