@@ -12,7 +12,8 @@ RUNNABLE := $(VENV)/.runnable
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(STAMP): setup.cfg pyproject.toml requirements-dev.txt $(wildcard contracts/*/pyproject.toml plugins/*/pyproject.toml)
+# What runs the platform is installed first and alone, so that a demo waits for nothing else.
+$(RUNNABLE): setup.cfg pyproject.toml requirements.txt $(wildcard contracts/*/pyproject.toml plugins/*/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Torg needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
