@@ -17,7 +17,9 @@ from torg.identity import IdentityRow, create_identity
 from torg.prepared import NotPreparableError, Prepared, widened
 
 COUNT = Prepared(text("SELECT count(*) FROM torg_identity"), "count")
-ECHO = Prepared(text("SELECT :moment AS moment, '100%(a)s' AS share, :moment AS again"), "m", "s", "a")
+ECHO = Prepared(
+    text("SELECT :moment AS moment, '100%(a)s' AS share, :moment AS again"), "m", "s", "a"
+)
 
 
 @pytest.fixture
