@@ -9,8 +9,8 @@ from torg_auth.domain.changes import Channel, Kind
 from torg_auth.domain.names import email_or_none, is_username
 from torg_auth.domain.passwords import LONGEST
 from torg_auth.domain.phones import phone_or_none
+from torg_auth.phone_field import Phone
 from torg_auth.schemas import (
-    Phone,
     code_field,
     country_field,
     locale_field,

@@ -27,9 +27,8 @@ from torg.schemas import (
 )
 from torg_auth.domain.names import EMAIL_LENGTH, USERNAME_FORM, USERNAME_LENGTH, email_or_none
 from torg_auth.domain.passwords import LONGEST, SHORTEST
-from torg_auth.domain.phones import LONGEST as LONGEST_PHONE
-from torg_auth.domain.phones import phone_or_none
 from torg_auth.models import SecurityEventKind
+from torg_auth.phone_field import Phone
 
 COUNTRIES = sorted(country.alpha_2 for country in pycountry.countries)
 
@@ -45,30 +44,6 @@ class Address(Email):
         found = email_or_none(super()._deserialize(value, attr, data))
         if found is None:
             raise self.make_error("not_an_address")
-        return found
-
-
-class Phone(Text):
-    """A mobile number with `+` and the country, loaded as E.164."""
-
-    default_error_messages = {  # noqa: RUF012 - marshmallow reads this class attribute
-        "not_a_number": "Has to be a mobile telephone number with + and the country.",
-    }
-
-    def __init__(self, **keywords: Any) -> None:
-        """Spaces, hyphens and brackets are read over."""
-        super().__init__(
-            maximum=LONGEST_PHONE,
-            minimum=8,
-            pattern=r"\+[0-9][0-9 ().-]*",
-            example="+4915123456789",
-            **keywords,
-        )
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_keywords: Any) -> str:
-        found = phone_or_none(super()._deserialize(value, attr, data))
-        if found is None:
-            raise self.make_error("not_a_number")
         return found
 
 
