@@ -104,6 +104,8 @@ class Books:
     ) -> Any:
         """A request below `/api/v1/wallet`."""
         headers = {**(person.headers if person else {}), **options.pop("headers", {})}
+        # Read to its end and closed, as a server does it.
+        options.setdefault("buffered", True)
         return self.app.test_client().open(
             f"/api/v1/wallet{path}", method=method, headers=headers, **options
         )

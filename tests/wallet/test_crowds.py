@@ -54,3 +54,18 @@ def test_a_key_tried_four_times_at_once_by_processes_that_die_has_one_effect(boo
     assert len(set(told["answers"][0])) == KEYS
     assert all(each == told["answers"][0] for each in told["answers"])
     assert books.prove() == []
+
+
+_UNLOCKED = """
+CREATE OR REPLACE FUNCTION wallet_lock(p_accounts bigint[]) RETURNS timestamptz LANGUAGE sql AS
+    'SELECT clock_timestamp()'
+"""
+
+
+def test_without_the_locks_the_laws_alone_keep_the_books_sound_and_clients_notice(make_books):
+    lockless = make_books()
+    accounts = [lockless.account(2000) for _ in range(4)]
+    lockless.sql(_UNLOCKED)
+    outcomes = crowd(lockless, "hammer", 8, 2, *accounts)
+    assert [code for code in outcomes if code.startswith("broken")] != []
+    assert lockless.prove() == []

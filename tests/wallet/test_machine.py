@@ -30,7 +30,7 @@ from torg_ledger import (
 from torg_wallet.services import expiry
 
 LONG = os.environ.get("TORG_LONG") == "1"
-EXAMPLES, STEPS = (200, 50) if LONG else (8, 25)
+EXAMPLES, STEPS = (240, 50) if LONG else (8, 25)
 PEOPLE = 4
 _numbers = itertools.count(1)
 

@@ -13,7 +13,7 @@ import torg_ledger.bonus
 import torg_ledger.errors
 import torg_ledger.payments
 import torg_wallet
-from torg import contracts, i18n, migrate, outbox, translatable
+from torg import contracts, i18n, migrate, outbox, plugin_imports, translatable
 from torg import jobs as torg_jobs
 from torg.db import unit_of_work
 from torg.demo import Demo
@@ -26,6 +26,12 @@ from torg_wallet.services import payments, referrals
 
 def test_tables_and_models_agree(books):
     assert migrate.check(books.app, ["wallet"]).drift.get("wallet", []) == []
+
+
+def test_a_contract_package_is_no_other_plugin(books):
+    folder = Path(torg_wallet.__file__).parent
+    assert plugin_imports.problems("torg_wallet", folder, []) == []
+    assert plugin_imports.problems("torg_else", folder, ["torg_wallet"]) != []
 
 
 def test_the_contract_is_offered_in_version_one(books):

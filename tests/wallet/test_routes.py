@@ -1,6 +1,7 @@
 """Reading over HTTP: one's own accounts, statements, transfers and holds, and nobody else's."""
 
 import csv
+import gc
 import io
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -108,6 +109,15 @@ def test_a_statement_as_spreadsheet_holds_numbers_and_no_formulas(books, anna):
     assert "'=1+1" in sheet
 
 
+def test_a_spreadsheet_that_nobody_reads_leaves_nothing_open(books, anna):
+    account = books.account(1234, anna)
+    for _ in range(3):
+        books.call(
+            "GET", f"/accounts/{account}/statement?format=xlsx", anna, buffered=False
+        ).close()
+    gc.collect()
+
+
 def test_a_statement_is_filtered_by_purpose(books, anna):
     account = books.account(1000, anna)
     describe(books, account, "a note")
@@ -127,6 +137,7 @@ def test_a_long_statement_is_read_in_pages_and_streamed(books, anna):
     answer = books.call("GET", f"/accounts/{account}/statement", anna, buffered=False)
     assert answer.is_streamed
     rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
+    answer.close()
     assert [int(row["number"]) for row in rows] == list(range(1, 2501))
 
 

@@ -31,5 +31,5 @@ def providers_make_sense() -> str:
     """
     odd = payments.odd_events()
     if odd:
-        raise Degraded(f"{odd} events of payment providers contradict what is booked")
+        raise Degraded(f"{odd} events of payment providers in 7 days contradict what is booked")
     return "nothing contradicts what is booked"

@@ -6,11 +6,13 @@ from torg import outbox
 from torg.jobs import Job, JobRun
 from torg.schedules import Schedule
 from torg_wallet.providers import sandbox
+from torg_wallet.queries import bonus as bonus_queries
 from torg_wallet.services import bonus, expiry, payments, proving
 
 Payload = dict[str, Any]
-_AT_ONCE = 500
-_PEOPLE_AT_ONCE = 50
+# Few accounts in one transaction: their locks last until it ends.
+_AT_ONCE = 50
+_PEOPLE_AT_ONCE = 1000
 
 
 class BooksBrokenError(Exception):
@@ -61,16 +63,26 @@ def sandbox_deliver(payload: Payload, run: JobRun) -> Payload:
 
 
 def settle_points(payload: Payload, run: JobRun) -> Payload:
-    """Let points mature and expire, person by person; what is left goes into a job of its own."""
+    """Queue a job for each person whose points have matured or expired.
+
+    One job for a person, so that no transaction locks the accounts of many.
+    """
     del payload, run
-    number = bonus.settle_due(_PEOPLE_AT_ONCE)
-    if number == _PEOPLE_AT_ONCE:
-        outbox.enqueue("wallet.settle_points")
-    return {"people": number}
+    people = bonus_queries.people_due(_PEOPLE_AT_ONCE)
+    for identity_id in people:
+        outbox.enqueue("wallet.settle_person", {"identity_id": identity_id})
+    return {"people": len(people)}
+
+
+def settle_person(payload: Payload, run: JobRun) -> None:
+    """Let one person's points mature and expire."""
+    del run
+    bonus.settle(payload["identity_id"])
 
 
 JOBS = (
     Job("wallet.settle_points", settle_points),
+    Job("wallet.settle_person", settle_person, priority=outbox.BULK),
     Job("wallet.start_payment", start_payment, max_attempts=50),
     Job("wallet.ask_silent", ask_silent),
     Job("wallet.ask_payment", ask_payment),

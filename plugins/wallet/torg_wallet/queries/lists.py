@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, select
 
 from torg.db import session
 from torg.filters import above, below, equals
@@ -178,19 +178,28 @@ def statement_page(
         limit: lines at most.
         wanted: values of the filters of `EntryListing`.
     """
-    conditions = [
-        EntryListing.filters[name].predicate(value)
-        for name, value in wanted.items()
-        if value is not None
-    ]
     return list(
         session.execute(
             entries_of(account_id)
-            .where(EntryRow.account_version > after_version, *conditions)
+            .where(EntryRow.account_version > after_version, *_chosen(wanted))
             .order_by(EntryRow.account_version)
             .limit(limit)
         )
     )
+
+
+def statement_is_longer(account_id: int, than: int, wanted: Mapping[str, Any]) -> bool:
+    """Whether a statement has more lines than this; it counts no further."""
+    lines = entries_of(account_id).where(*_chosen(wanted)).order_by(EntryRow.account_version)
+    return session.execute(lines.offset(than).limit(1)).first() is not None
+
+
+def _chosen(wanted: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    return [
+        EntryListing.filters[name].predicate(value)
+        for name, value in wanted.items()
+        if value is not None
+    ]
 
 
 def own_transfer(owner_id: int, reference: str) -> list[Row[Any]]:

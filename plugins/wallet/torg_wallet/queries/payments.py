@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, case, func, literal, select, text, union_all
+from sqlalchemy import Row, Select, func, literal, select, text, union_all
 
 from torg.db import session
 from torg_ledger.payments import PaymentKind
@@ -101,10 +101,15 @@ def silent(minutes: int, limit: int) -> list[str]:
     return list(rows.scalars())
 
 
-def odd_events() -> int:
-    """How many events contradict a payment's end, its amount, or name none."""
-    odd = ("contradicts", "unknown_payment", "wrong_amount")
-    counted = select(func.count(case((ProviderEventRow.outcome.in_(odd), 1)))).where(
-        ProviderEventRow.outcome.in_(odd)
+def odd_events(days: int = 7) -> int:
+    """How many events of the last days contradict a payment's end or amount, or name no payment."""
+    recent = func.statement_timestamp() - text(f"interval '{int(days)} days'")
+    counted = (
+        select(func.count())
+        .select_from(ProviderEventRow)
+        .where(
+            ProviderEventRow.outcome.in_(("contradicts", "unknown_payment", "wrong_amount")),
+            ProviderEventRow.created_at > recent,
+        )
     )
     return int(session.execute(counted).scalar_one())

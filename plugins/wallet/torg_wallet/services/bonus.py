@@ -182,12 +182,9 @@ def give(
     return True
 
 
-def settle_due(limit: int = 200) -> int:
-    """Do what time asks of lots, for at most so many people; returns how many."""
-    people = queries.people_due(limit)
-    for identity_id in people:
-        _settle(identity_id, _Accounts(identity_id))
-    return len(people)
+def settle(identity_id: int) -> None:
+    """Do what time asks of a person's lots: let them mature, let them expire."""
+    _settle(identity_id, _Accounts(identity_id))
 
 
 def _settle(identity_id: int, accounts: _Accounts) -> None:

@@ -7,11 +7,13 @@ client. The entries of an account never change, so the pages fit together.
 import csv
 import io
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import flask
 import xlsxwriter
+from werkzeug.wsgi import FileWrapper
 
 from torg import clock, config
 from torg.db import unit_of_work
@@ -38,33 +40,41 @@ def as_csv(app: flask.Flask, account_id: int, wanted: Mapping[str, Any]) -> Iter
         yield b"".join(_line(_cells(row)) for row in page)
 
 
-def as_xlsx(app: flask.Flask, account_id: int, wanted: Mapping[str, Any]) -> Iterator[bytes]:
+def as_xlsx(app: flask.Flask, account_id: int, wanted: Mapping[str, Any]) -> Iterable[bytes]:
     """The lines of a statement as a spreadsheet; it is written whole before the first byte.
+
+    Returns:
+        The bytes; whoever sends them closes it (werkzeug does).
 
     Raises:
         StatementTooLongError: it has more rows than the setting `statement_rows`.
     """
     most = config.plugin_settings("wallet", WalletSettings).statement_rows
-    # Not a context manager: the file lives until the last byte is sent.
-    file = tempfile.TemporaryFile()  # noqa: SIM115
+    if lists.statement_is_longer(account_id, most, wanted):
+        raise StatementTooLongError(most=most)
+    rows = (row for page in _pages(app, account_id, wanted) for row in page)
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives until the last byte is sent
     try:
-        _write_workbook(file, _rows(app, account_id, wanted, most))
+        # Entries may have come since they were counted.
+        _write_workbook(file, islice(rows, most))
     except BaseException:
         file.close()
         raise
-    return _read(file)
+    file.seek(0)
+    return FileWrapper(file, _CHUNK_BYTES)
 
 
-def _read(file: Any) -> Iterator[bytes]:
-    with file:
-        file.seek(0)
-        while chunk := file.read(_CHUNK_BYTES):
-            yield chunk
-
-
-def _write_workbook(file: Any, rows: Iterator[Any]) -> None:
+def _write_workbook(file: Any, rows: Iterable[Any]) -> None:
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     workbook = xlsxwriter.Workbook(file, options)
+    try:
+        _write_sheet(workbook, rows)
+    finally:
+        # Also after an error: it keeps a file of its own until it is closed.
+        workbook.close()
+
+
+def _write_sheet(workbook: Any, rows: Iterable[Any]) -> None:
     sheet = workbook.add_worksheet("statement")
     formats: dict[int, Any] = {}
     for column, title in enumerate(HEADER):
@@ -83,16 +93,6 @@ def _write_workbook(file: Any, rows: Iterator[Any]) -> None:
                 sheet.write_string(number, column, format_amount(minor, row.currency))
         for column, text in enumerate(_texts(row), start=4):
             sheet.write_string(number, column, text)
-    workbook.close()
-
-
-def _rows(app: flask.Flask, account_id: int, wanted: Mapping[str, Any], most: int) -> Iterator[Any]:
-    count = 0
-    for page in _pages(app, account_id, wanted):
-        count += len(page)
-        if count > most:
-            raise StatementTooLongError(most=most)
-        yield from page
 
 
 def _pages(app: flask.Flask, account_id: int, wanted: Mapping[str, Any]) -> Iterator[list[Any]]:
