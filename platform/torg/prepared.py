@@ -212,14 +212,31 @@ def _connection() -> Iterator[Any]:
     if not db.is_autocommitting():
         yield db.session.connection().connection
         return
-    connection = engine.raw_connection()
     try:
+        connection = engine.raw_connection()
         connection.dbapi_connection.autocommit = True  # type: ignore[union-attr]
+    except psycopg2.Error as error:
+        raise _unreachable(error) from error
+    try:
         yield connection
     finally:
+        _give_back(connection)
+
+
+def _give_back(connection: Any) -> None:
+    try:
         if connection.is_valid:
-            connection.dbapi_connection.autocommit = False  # type: ignore[union-attr]
-        connection.close()
+            connection.dbapi_connection.autocommit = False
+    except psycopg2.Error as error:
+        connection.invalidate(error)
+    connection.close()
+
+
+def _unreachable(error: psycopg2.Error) -> DBAPIError | StatementError:
+    """As SQLAlchemy says it, which the pool's raw connections do not."""
+    return DBAPIError.instance(
+        None, None, error, psycopg2.Error, connection_invalidated=True, dialect=db.db.engine.dialect
+    )
 
 
 def _translated(

@@ -1,119 +1,23 @@
 """Rule 1: sign-in by another provider, against a real one in a process of its own."""
 
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
-import requests
-
-PROGRAM = Path(__file__).parents[1] / "support" / "oidc_provider.py"
-CLIENT = {"client_id": "torg-client", "client_secret": "the secret of the client"}
-PASSWORD = "a fine long sentence"
-
-
-class Issuer:
-    """The running provider."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-
-    def mischief(self, **what: Any) -> None:
-        """Have it break a rule from now on."""
-        requests.post(f"{self.address}/mischief", json=what, timeout=10).raise_for_status()
-
-    def sign_in(self, page: str, person: str) -> str:
-        """Open its page as a browser would, choose a name, and give where it sends one back."""
-        opened = requests.get(page, timeout=10)
-        assert opened.status_code == 200
-        fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', opened.text))
-        form = {**fields, "person": person}
-        address = page.partition("?")[0]
-        sent = requests.post(address, data=form, allow_redirects=False, timeout=10)
-        assert sent.status_code == 302
-        return sent.headers["Location"]
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[str]:
-    """One process for all tests of this file; it ends with its standard input."""
-    command = [sys.executable, str(PROGRAM)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
-        assert running.stdout is not None
-        try:
-            yield running.stdout.readline().decode().strip()
-        finally:
-            running.communicate(timeout=30)
-
-
-@pytest.fixture
-def issuer(process: str) -> Issuer:
-    """The provider without any mischief."""
-    provider = Issuer(process)
-    provider.mischief()
-    return provider
-
-
-@pytest.fixture
-def app(make_app: Any, issuer: Issuer) -> Any:
-    """An application that knows the provider, and as GitHub too."""
-    section = {
-        "oidc_issuer": issuer.address,
-        "github_url": issuer.address,
-        "github_api_url": issuer.address,
-    }
-    for name in ("oidc", "github"):
-        section |= {f"{name}_{key}": value for key, value in CLIENT.items()}
-    return make_app(["auth"], sections={"auth": section})
-
-
-class Browser:
-    """A browser with its own cookies that walks the redirects."""
-
-    def __init__(self, app: Any, issuer: Issuer) -> None:
-        self.client = app.test_client()
-        self.issuer = issuer
-
-    def begin(self, provider: str = "oidc") -> str:
-        """Where we send the browser."""
-        answer = self.client.get(f"/api/v1/auth/login/{provider}")
-        assert answer.status_code == 302, answer.get_json()
-        return str(answer.headers["Location"])
-
-    def come_back(self, address: str, **changes: str) -> Any:
-        """Follow the provider's redirect to us, perhaps with other parameters."""
-        parts = urlsplit(address)
-        query = {**dict(parse_qsl(parts.query)), **changes}
-        kept = urlencode({name: value for name, value in query.items() if value})
-        return self.client.get(f"{parts.path}?{kept}")
-
-    def sign_in(self, person: str, provider: str = "oidc") -> Any:
-        """The whole walk."""
-        return self.come_back(self.issuer.sign_in(self.begin(provider), person))
-
-
-@pytest.fixture
-def browser(app: Any, issuer: Issuer) -> Browser:
-    """A browser."""
-    return Browser(app, issuer)
-
-
-def _refused(answer: Any, status: int, code: str) -> None:
-    assert answer.status_code == status, answer.get_json()
-    assert answer.get_json()["code"] == code
-
-
-def _none_signed_in(sql: Any) -> None:
-    assert sql("SELECT count(*) FROM auth_session") == [(0,)]
-    assert sql("SELECT count(*) FROM auth_external_identity") == [(0,)]
-
-
-# The way that works.
+from social_bench import (
+    CLIENT,
+    PASSWORD,
+    Browser,
+    Issuer,
+    app,
+    browser,
+    issuer,
+    none_signed_in,
+    process,
+    refused,
+)  # fmt: skip
 
 
 def test_somebody_new_gets_an_account_with_a_confirmed_address(
@@ -241,7 +145,7 @@ def test_an_unverified_address_is_linked_to_nothing(
     before = sql("SELECT count(*) FROM auth_session")
     people = ("boris", "text", "nobody") if provider == "oidc" else ("boris", "text")
     for person in people:
-        _refused(browser.sign_in(person, provider), 403, "provider_email_unverified")
+        refused(browser.sign_in(person, provider), 403, "provider_email_unverified")
     assert sql("SELECT count(*) FROM auth_session") == before
     assert sql("SELECT count(*) FROM auth_external_identity") == [(0,)]
     assert sql("SELECT count(*) FROM auth_user") == [(1,)]
@@ -277,14 +181,14 @@ def test_a_link_of_the_beforehand_registration_confirms_nothing_either(
 def test_a_closed_account_stays_closed(browser: Browser, api: Any) -> None:
     token = browser.sign_in("anna").get_json()["token"]
     assert api.delete("/me", token=token).status_code == 204
-    _refused(browser.sign_in("anna"), 401, "social_login_refused")
+    refused(browser.sign_in("anna"), 401, "social_login_refused")
 
 
 def test_a_closed_account_is_not_opened_by_linking_either(
     browser: Browser, confirmed: Any, api: Any, sql: Any
 ) -> None:
     assert api.delete("/me", token=confirmed("anna")).status_code == 204
-    _refused(browser.sign_in("anna"), 401, "social_login_refused")
+    refused(browser.sign_in("anna"), 401, "social_login_refused")
 
 
 def test_no_password_opens_an_account_that_never_had_one(browser: Browser, api: Any) -> None:
@@ -306,10 +210,10 @@ def test_returns_at_once_make_one_account(app: Any, issuer: Issuer, sql: Any) ->
 # Forged and broken ways back.
 
 
-def test_a_wrong_state_is_refused(browser: Browser, issuer: Issuer, sql: Any) -> None:
+def test_a_wrong_state_isrefused(browser: Browser, issuer: Issuer, sql: Any) -> None:
     back = issuer.sign_in(browser.begin(), "anna")
-    _refused(browser.come_back(back, state="x" * 32), 422, "social_state_invalid")
-    _none_signed_in(sql)
+    refused(browser.come_back(back, state="x" * 32), 422, "social_state_invalid")
+    none_signed_in(sql)
 
 
 def test_another_browser_cannot_finish(
@@ -317,13 +221,13 @@ def test_another_browser_cannot_finish(
 ) -> None:
     back = issuer.sign_in(browser.begin(), "mallory")
     victim = Browser(app, issuer)
-    _refused(victim.come_back(back), 422, "social_state_invalid")
+    refused(victim.come_back(back), 422, "social_state_invalid")
     victim.begin()
-    _refused(victim.come_back(back), 422, "social_state_invalid")
-    _none_signed_in(sql)
+    refused(victim.come_back(back), 422, "social_state_invalid")
+    none_signed_in(sql)
 
 
-def test_a_forged_or_foreign_cookie_is_refused(browser: Browser, issuer: Issuer, sql: Any) -> None:
+def test_a_forged_or_foreign_cookie_isrefused(browser: Browser, issuer: Issuer, sql: Any) -> None:
     from torg_auth.signing import signed
 
     back = issuer.sign_in(browser.begin(), "anna")
@@ -337,11 +241,11 @@ def test_a_forged_or_foreign_cookie_is_refused(browser: Browser, issuer: Issuer,
             "torg_social", cookie, path="/api/v1/auth/login", domain="127.0.0.1"
         )
         browser.client.set_cookie("torg_social", cookie, path="/api/v1/auth/login")
-        _refused(browser.come_back(back), 422, "social_state_invalid")
-    _none_signed_in(sql)
+        refused(browser.come_back(back), 422, "social_state_invalid")
+    none_signed_in(sql)
 
 
-def test_a_sign_in_begun_long_ago_is_refused(
+def test_a_sign_in_begun_long_ago_isrefused(
     browser: Browser, issuer: Issuer, monkeypatch: Any
 ) -> None:
     import itsdangerous.timed
@@ -351,7 +255,7 @@ def test_a_sign_in_begun_long_ago_is_refused(
     monkeypatch.setattr(
         itsdangerous.timed.TimestampSigner, "get_timestamp", lambda _self: int(later)
     )
-    _refused(browser.come_back(back), 422, "social_state_invalid")
+    refused(browser.come_back(back), 422, "social_state_invalid")
 
 
 @pytest.mark.parametrize(
@@ -381,65 +285,65 @@ def test_a_sign_in_begun_long_ago_is_refused(
     ],
     ids=str,
 )
-def test_an_id_token_with_wrong_claims_is_refused(
+def test_an_id_token_with_wrong_claims_isrefused(
     claims: Any, browser: Browser, issuer: Issuer, sql: Any
 ) -> None:
     issuer.mischief(claims=claims)
     answer = browser.sign_in("anna")
     assert answer.status_code in {401, 403}, answer.get_json()
-    _none_signed_in(sql)
+    none_signed_in(sql)
 
 
 @pytest.mark.parametrize("forged", ["stranger", "none", "client secret", "garbage", "damaged"])
-def test_an_id_token_of_a_foreign_signature_is_refused(
+def test_an_id_token_of_a_foreign_signature_isrefused(
     forged: str, browser: Browser, issuer: Issuer, sql: Any
 ) -> None:
     issuer.mischief(signature=forged)
-    _refused(browser.sign_in("anna"), 401, "social_login_refused")
-    _none_signed_in(sql)
+    refused(browser.sign_in("anna"), 401, "social_login_refused")
+    none_signed_in(sql)
 
 
 def test_a_code_works_once(browser: Browser, issuer: Issuer, sql: Any) -> None:
     back = issuer.sign_in(browser.begin(), "anna")
     kept = browser.client.get_cookie("torg_social", path="/api/v1/auth/login", domain="localhost")
     assert browser.come_back(back).status_code == 200
-    _refused(browser.come_back(back), 422, "social_state_invalid")
+    refused(browser.come_back(back), 422, "social_state_invalid")
     assert kept is not None
     browser.client.set_cookie("torg_social", kept.value, path="/api/v1/auth/login")
-    _refused(browser.come_back(back), 401, "social_login_refused")
+    refused(browser.come_back(back), 401, "social_login_refused")
     assert sql("SELECT count(*) FROM auth_session") == [(1,)]
 
 
-def test_a_code_of_another_sign_in_is_refused(
+def test_a_code_of_another_sign_in_isrefused(
     browser: Browser, app: Any, issuer: Issuer, sql: Any
 ) -> None:
     thief = Browser(app, issuer)
     stolen = dict(parse_qsl(urlsplit(issuer.sign_in(thief.begin(), "anna")).query))["code"]
     back = issuer.sign_in(browser.begin(), "mallory")
     # The code was asked for with another challenge: PKCE.
-    _refused(browser.come_back(back, code=stolen), 401, "social_login_refused")
-    _none_signed_in(sql)
+    refused(browser.come_back(back, code=stolen), 401, "social_login_refused")
+    none_signed_in(sql)
 
 
-def test_an_answer_of_another_issuer_is_refused(browser: Browser, issuer: Issuer) -> None:
+def test_an_answer_of_another_issuer_isrefused(browser: Browser, issuer: Issuer) -> None:
     back = issuer.sign_in(browser.begin(), "anna")
-    _refused(browser.come_back(back, iss="https://evil.example"), 401, "social_login_refused")
+    refused(browser.come_back(back, iss="https://evil.example"), 401, "social_login_refused")
 
 
 def test_a_refusal_of_the_provider_is_passed_on(browser: Browser) -> None:
-    _refused(browser.sign_in("refuse"), 401, "social_login_refused")
+    refused(browser.sign_in("refuse"), 401, "social_login_refused")
 
 
-def test_a_way_back_without_a_code_is_refused(browser: Browser, issuer: Issuer) -> None:
+def test_a_way_back_without_a_code_isrefused(browser: Browser, issuer: Issuer) -> None:
     back = issuer.sign_in(browser.begin(), "anna")
-    _refused(browser.come_back(back, code=""), 401, "social_login_refused")
+    refused(browser.come_back(back, code=""), 401, "social_login_refused")
     assert browser.client.get("/api/v1/auth/login/oidc/callback").status_code == 422
 
 
-def test_facts_about_somebody_else_are_refused(browser: Browser, issuer: Issuer, sql: Any) -> None:
+def test_facts_about_somebody_else_arerefused(browser: Browser, issuer: Issuer, sql: Any) -> None:
     issuer.mischief(userinfo_only=True, userinfo={"sub": "999"})
-    _refused(browser.sign_in("anna"), 401, "social_login_refused")
-    _none_signed_in(sql)
+    refused(browser.sign_in("anna"), 401, "social_login_refused")
+    none_signed_in(sql)
 
 
 # A provider that is away, or unknown.
@@ -448,9 +352,9 @@ def test_facts_about_somebody_else_are_refused(browser: Browser, issuer: Issuer,
 def test_an_unknown_provider_is_not_found(browser: Browser) -> None:
     for name in ("google", "nobody", "OIDC", "%2e%2e"):
         answer = browser.client.get(f"/api/v1/auth/login/{name}")
-        _refused(answer, 404, "provider_not_found")
+        refused(answer, 404, "provider_not_found")
     answer = browser.client.get("/api/v1/auth/login/google/callback?state=x")
-    _refused(answer, 404, "provider_not_found")
+    refused(answer, 404, "provider_not_found")
 
 
 @pytest.mark.parametrize("page", ["/token", "/keys", "/.well-known/openid-configuration"])
@@ -462,9 +366,9 @@ def test_a_provider_that_is_broken_is_unavailable(
     if answer.status_code == 302:
         back = issuer.sign_in(str(answer.headers["Location"]), "anna")
         answer = browser.come_back(back)
-    _refused(answer, 503, "provider_unavailable")
+    refused(answer, 503, "provider_unavailable")
     assert answer.headers["Retry-After"] == "60"
-    _none_signed_in(sql)
+    none_signed_in(sql)
 
 
 def test_a_provider_that_nobody_answers_for_is_unavailable(make_app: Any) -> None:
@@ -472,7 +376,7 @@ def test_a_provider_that_nobody_answers_for_is_unavailable(make_app: Any) -> Non
     section |= {f"oidc_{key}": value for key, value in CLIENT.items()}
     app = make_app(["auth"], sections={"auth": section})
     answer = app.test_client().get("/api/v1/auth/login/oidc")
-    _refused(answer, 503, "provider_unavailable")
+    refused(answer, 503, "provider_unavailable")
 
 
 def test_a_provider_that_calls_itself_otherwise_is_not_believed(
@@ -480,7 +384,7 @@ def test_a_provider_that_calls_itself_otherwise_is_not_believed(
 ) -> None:
     issuer.mischief(described_issuer="https://evil.example")
     answer = browser.client.get("/api/v1/auth/login/oidc")
-    _refused(answer, 503, "provider_unavailable")
+    refused(answer, 503, "provider_unavailable")
 
 
 @pytest.mark.parametrize("issuer_address", ["http://accounts.example", "ftp://x", "https://a b"])

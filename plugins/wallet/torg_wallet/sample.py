@@ -51,7 +51,3 @@ def fill(demo: Demo) -> None:
             available_at=demo.now + timedelta(days=14 * (number % 3) - 7),
         )
     create(people[0].id, "WELCOME", 100, most_uses=1000)
-    demo.show(
-        "Your money (sign in first, put the token in place)",
-        "curl -s {base_url}/api/v1/wallet/accounts -H 'Authorization: Bearer TOKEN'",
-    )
