@@ -234,9 +234,10 @@ def _give_back(connection: Any) -> None:
 
 def _unreachable(error: psycopg2.Error) -> DBAPIError | StatementError:
     """As SQLAlchemy says it, which the pool's raw connections do not."""
-    return DBAPIError.instance(
+    said: DBAPIError | StatementError = DBAPIError.instance(
         None, None, error, psycopg2.Error, connection_invalidated=True, dialect=db.db.engine.dialect
     )
+    return said
 
 
 def _translated(
