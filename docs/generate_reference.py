@@ -103,14 +103,14 @@ def _first_paragraph(thing: Any) -> str:
     return " ".join(_text(thing).split("\n\n")[0].split()).replace("|", "\\|")
 
 
-def main() -> int:
-    """Write every page."""
-    FOLDER.mkdir(exist_ok=True)
+def main(folder: Path = FOLDER) -> int:
+    """Write every page into the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, page in PAGES.items():
-        (FOLDER / name).write_text(page(), encoding="utf-8")
-        print(f"wrote {FOLDER / name}")
+        (folder / name).write_text(page(), encoding="utf-8")
+        print(f"wrote {folder / name}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*map(Path, sys.argv[1:])))
