@@ -1,11 +1,11 @@
-"""The contract `ledger` 1.0: how plugins move money without knowing who keeps the books.
+"""The contract `ledger` 1.1: how plugins move money without knowing who keeps the books.
 
 Owns types alone: the service's Protocol, its values and its errors. Payment providers are
 `torg_ledger.payments`, bonus points `torg_ledger.bonus`. Look the service up with
 `torg.contracts.require("ledger", ">=1,<2")`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -45,7 +45,9 @@ __all__ = [
     "KeyReusedError",
     "Ledger",
     "Posted",
+    "Posting",
     "ReversalError",
+    "Settlement",
     "TransferNotFoundError",
     "UnbalancedError",
     "WrongAccountCurrencyError",
@@ -96,6 +98,38 @@ class Posted:
     reference: str
     is_replay: bool
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One of many transfers that are asked for together.
+
+    Attributes:
+        key: makes it repeatable, as in `Ledger.post`.
+        entries: as in `post`; with a hold, where its money goes, as in `capture`.
+        hold: reference of the hold that is captured, all of it or in part, and closed.
+        external_reference: as in `post`.
+        description: as in `post`.
+    """
+
+    key: str
+    entries: Sequence[Entry]
+    hold: str | None = None
+    external_reference: str | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a `Posting`: one of the two is None.
+
+    Attributes:
+        posted: the transfer.
+        refusal: the code of the error that it alone would have raised, such as `hold_closed`.
+    """
+
+    posted: Posted | None
+    refusal: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,3 +324,33 @@ class Ledger(Protocol):
         Raises:
             AccountNotFoundError: there is no such account.
         """
+
+    def settle(
+        self, postings: Sequence[Posting], *, source: str, purpose: str
+    ) -> Sequence[Settlement]:
+        """Put many transfers into the books with a constant number of statements. Since 1.1.
+
+        All their accounts are locked at once, in order of ids; then each is judged and posted after
+        the other, just as `post` or `capture` would. One that is refused changes nothing and stops
+        no other.
+
+        Args:
+            postings: with keys that differ.
+            source: the calling plugin.
+            purpose: as in `post`, of all of them.
+
+        Returns:
+            What became of each, in their order.
+
+        Raises:
+            UnbalancedError: one of them does not sum to zero, or moves nothing; none is posted.
+        """
+
+    def void_many(self, holds: Iterable[str]) -> int:
+        """Let go of many holds with one statement; returns how many were open. Since 1.1.
+
+        Those that are unknown or closed already are passed over.
+        """
+
+    def balances(self, account_ids: Iterable[int]) -> Mapping[int, Balance]:
+        """`balance` of many accounts by one statement; unknown ones are left out. Since 1.1."""

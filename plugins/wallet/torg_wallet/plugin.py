@@ -55,7 +55,7 @@ def torg_blueprints() -> "Iterable[Blueprint]":
 def torg_services() -> Iterable[Service]:
     """The contracts `ledger` and `bonus`."""
     return [
-        Service("ledger", "1.0", LedgerService()),
+        Service("ledger", "1.1", LedgerService()),
         Service("bonus", "1.0", BonusService()),
     ]
 

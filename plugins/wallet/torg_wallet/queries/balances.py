@@ -1,8 +1,9 @@
 """Balances as of the moment of reading: holds that have expired do not count, marked or not."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, func, select
+from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, case, func, select
 
 from torg.db import session
 from torg.money import Money
@@ -40,6 +41,7 @@ COLUMNS = (
     Account.created_at,
     Account.updated_at,
 )
+_IDS = ARRAY(BigInteger)
 _ONE = select(*COLUMNS).where(Account.id == bindparam("account_id"))
 
 
@@ -57,6 +59,19 @@ def of(account_id: int) -> Balance:
     row = session.execute(_ONE, {"account_id": account_id}).one_or_none()
     if row is None:
         raise AccountNotFoundError
+    return _as_value(row)
+
+
+def of_many(account_ids: Iterable[int]) -> dict[int, Balance]:
+    """The balances of accounts, by id; unknown ones are left out."""
+    rows = session.execute(
+        select(*COLUMNS).where(Account.id == any_(bindparam("ids", _IDS))),
+        {"ids": list(account_ids)},
+    )
+    return {row.id: _as_value(row) for row in rows}
+
+
+def _as_value(row: Any) -> Balance:
     return Balance(
         posted=Money(row.posted_minor, row.currency),
         pending=Money(int(row.live_pending_minor), row.currency),

@@ -4,7 +4,7 @@ Owns the calls of the database functions and the errors their codes stand for. T
 theirs and the triggers'; what is pure of them stands in `torg_wallet.domain.entries`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,12 +20,15 @@ from torg_ledger import (
     Held,
     HoldNotFoundError,
     Posted,
+    Posting,
+    Settlement,
     TransferNotFoundError,
     UnbalancedError,
 )
 from torg_wallet.domain.entries import balanced, facts_of, fingerprint, merged
 from torg_wallet.queries import balances
 from torg_wallet.queries import holds as hold_queries
+from torg_wallet.services import settling
 from torg_wallet.services.refusals import refuse
 
 _OPEN = text("""
@@ -230,6 +233,20 @@ class LedgerService:
     def balance(self, account_id: int) -> Balance:
         """Posted, pending and available of one moment."""
         return balances.of(account_id)
+
+    def settle(
+        self, postings: Sequence[Posting], *, source: str, purpose: str
+    ) -> Sequence[Settlement]:
+        """Put many transfers into the books with a constant number of statements."""
+        return settling.settle(postings, source=source, purpose=purpose)
+
+    def void_many(self, holds: Iterable[str]) -> int:
+        """Let go of many holds with one statement."""
+        return settling.void_many(holds)
+
+    def balances(self, account_ids: Iterable[int]) -> Mapping[int, Balance]:
+        """`balance` of many accounts by one statement."""
+        return balances.of_many(account_ids)
 
 
 def _reversal(original: Sequence[Row[Any]], amount: Money | None) -> list[Entry]:
