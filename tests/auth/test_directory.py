@@ -1,11 +1,13 @@
 """The contract `users` 1.0, by which other plugins know people."""
 
+import time
 from typing import Any
 
 import pytest
 
 from torg import contracts
 from torg.db import unit_of_work
+from torg_auth.services import known_names
 
 
 @pytest.fixture
@@ -85,3 +87,37 @@ def test_mail_to_an_account_without_an_address_of_its_own_is_left_out(
         stranger = contracts.require("users").find("stranger")
         mail.queue_mail("auth.already_registered", stranger, {"confirmed": True}, key="x")
     assert len(mails("anna@example.com")) == before
+
+
+def test_a_busy_list_asks_for_a_name_once_a_second(
+    crowd: Any, users: Any, count_queries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert users.names([1]) == {1: "anna"}
+    with count_queries() as count:
+        assert users.names([1, 2]) == {1: "anna", 2: "boris"}
+        assert users.names([1, 2]) == {1: "anna", 2: "boris"}
+    assert count.total == 1
+    monkeypatch.setattr(known_names, "_now", lambda: time.monotonic() + known_names.SECONDS)
+    with count_queries() as count:
+        assert users.names([1, 2]) == {1: "anna", 2: "boris"}
+    assert count.total == 1
+
+
+def test_a_changed_name_is_new_at_once_where_it_was_changed(
+    app: Any, api: Any, confirmed: Any, change: Any
+) -> None:
+    token = confirmed("anna")
+    with unit_of_work("read", app):
+        assert contracts.require("users").names([1]) == {1: "anna"}
+    assert change(token, "username", "annette", at="anna@example.com").status_code == 204
+    with unit_of_work("read", app):
+        assert contracts.require("users").names([1]) == {1: "annette"}
+
+
+def test_what_writes_reads_names_from_the_database(app: Any, confirmed: Any, sql: Any) -> None:
+    confirmed("anna")
+    with unit_of_work("read", app):
+        assert contracts.require("users").names([1]) == {1: "anna"}
+    sql("UPDATE auth_user SET username = 'annette'")
+    with unit_of_work(app=app):
+        assert contracts.require("users").names([1]) == {1: "annette"}

@@ -33,7 +33,7 @@ from torg_auth.models import SecurityEventKind, User
 from torg_auth.models_changes import PendingChange
 from torg_auth.queries import changes as queries
 from torg_auth.queries.changes import Changing
-from torg_auth.services import codes, texts
+from torg_auth.services import codes, known_names, texts
 from torg_auth.services.callers import Caller
 from torg_auth.services.levels import renew_level
 from torg_auth.services.record import record
@@ -82,6 +82,8 @@ def set_value(account: Changing, kind: Kind, value: str | None) -> TorgError | N
         if kind is Kind.USERNAME:
             return UsernameTakenError(username=value or "", pointer="/value")
         return ValueTakenError()
+    if kind is Kind.USERNAME:
+        known_names.forget()
     return None
 
 

@@ -11,7 +11,7 @@ from torg_auth.domain.api_keys import MARK
 from torg_auth.errors import TokenInvalidError
 from torg_auth.queries import people
 from torg_auth.queries.sign_in import standing
-from torg_auth.services import api_keys, tokens
+from torg_auth.services import api_keys, known_names, tokens
 
 
 class Directory:
@@ -20,7 +20,7 @@ class Directory:
     def names(self, ids: Iterable[int]) -> Mapping[int, str]:
         """Usernames by id, of those who left too; unknown ids are absent."""
         wanted = set(ids)
-        return people.names(wanted) if wanted else {}
+        return known_names.names(wanted) if wanted else {}
 
     def contacts(self, ids: Iterable[int]) -> Mapping[int, Contact]:
         """Contacts by id, of active people; who has no address of his own is absent."""

@@ -20,7 +20,7 @@ from torg_auth.errors import CredentialsWrongError, SessionNeededError
 from torg_auth.models import SecurityEventKind, User
 from torg_auth.queries import personal
 from torg_auth.queries.sign_in import login_account
-from torg_auth.services import avatars
+from torg_auth.services import avatars, known_names
 from torg_auth.services.callers import Caller
 from torg_auth.services.limiting import Attempts
 from torg_auth.services.passwords import hasher
@@ -127,6 +127,7 @@ def forget_own_part(user_id: int) -> None:
         outbox.enqueue("auth.remove_file", {"key": key}, key=key)
     for table in _OWN_TABLES:
         session.execute(text(f"DELETE FROM {table} WHERE user_id = :id"), {"id": user_id})  # noqa: S608 - the names above
+    known_names.forget()
     session.execute(
         update(User)
         .where(User.id == user_id)
