@@ -23,6 +23,8 @@ HOST = """
 import json, signal, sys, threading, time
 from pathlib import Path
 from torg import embedded
+# Who started the tests in the background made them, and so this, deaf to SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 directory, how = Path(sys.argv[1]), sys.argv[2]
 started = []
 def start():
