@@ -96,11 +96,14 @@ class Statistics:
 
 
 @dataclass(slots=True)
-class _Unit:
+class Unit:
     """The present unit of work; its session is made when somebody needs one."""
 
     mode: Mode = "write"
     after_commit: list[Callable[[], object]] = field(default_factory=list)
+    # What `torg.prepared` asks on where no transaction is open, and how it gives that back.
+    connection: Any = None
+    release: Callable[[Any], object] | None = None
 
 
 class _State:
@@ -160,19 +163,20 @@ def after_commit(action: Callable[[], object]) -> None:
     Nothing may depend on it: a process killed in between never runs it. What must happen goes
     through `torg.outbox`.
     """
-    _unit().after_commit.append(action)
+    present_unit().after_commit.append(action)
 
 
 def is_autocommitting() -> bool:
     """Whether each statement of the present unit of work is a transaction of its own."""
-    return _unit().mode != "write"
+    return present_unit().mode != "write"
 
 
-def _unit() -> _Unit:
+def present_unit() -> Unit:
+    """The unit of work of the present application context."""
     # In `g`, which is as old as the session: one for every application context.
-    found: _Unit | None = g.get("torg_unit")
+    found: Unit | None = g.get("torg_unit")
     if found is None:
-        found = g.torg_unit = _Unit()
+        found = g.torg_unit = Unit()
     return found
 
 
@@ -212,17 +216,25 @@ def committing(mode: Mode) -> Iterator[None]:
 
 def begin(mode: Mode) -> None:
     """Start a unit of work in the given mode. The host's edges use it; plugins do not."""
-    g.torg_unit = _Unit(mode)
+    g.torg_unit = Unit(mode)
 
 
 def rollback() -> None:
     """Undo the unit of work and forget its after-commit actions."""
-    _unit().after_commit.clear()
+    unit = present_unit()
+    unit.after_commit.clear()
+    _release(unit)
     if session.registry.has():
         try:
             session.rollback()
         finally:
             session.remove()
+
+
+def _release(unit: Unit) -> None:
+    connection, unit.connection = unit.connection, None
+    if connection is not None and unit.release is not None:
+        unit.release(connection)
 
 
 class CommitUnknownError(Exception):
@@ -231,8 +243,9 @@ class CommitUnknownError(Exception):
 
 def commit() -> None:
     """Commit, then run the after-commit actions; one that fails is logged and stops nothing."""
-    actions = _unit().after_commit
-    _unit().after_commit = []
+    unit = present_unit()
+    actions, unit.after_commit = unit.after_commit, []
+    _release(unit)
     if session.registry.has():
         try:
             session.flush()

@@ -9,8 +9,7 @@ import itertools
 import re
 import time
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property, lru_cache, partial
@@ -18,7 +17,6 @@ from typing import Any
 
 import orjson
 import psycopg2
-import sqlalchemy
 from sqlalchemy import types
 from sqlalchemy.dialects.postgresql import psycopg2 as dialects
 from sqlalchemy.exc import DBAPIError, StatementError
@@ -134,13 +132,13 @@ def _fetched(written: _Written, values: Mapping[str, Any]) -> list[tuple[Any, ..
     for observe in observers:
         observe(written.prepare)
     started = time.perf_counter()
-    with _connection() as connection:
-        try:
-            with connection.cursor() as cursor:
-                _run(written, cursor, connection.info, values)
-                found: list[tuple[Any, ...]] = cursor.fetchall()
-        except psycopg2.Error as error:
-            raise _translated(error, written.prepare, values, connection) from error
+    connection = _connection()
+    try:
+        with connection.cursor() as cursor:
+            _run(written, cursor, connection.info, values)
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+    except psycopg2.Error as error:
+        raise _translated(error, written.prepare, values, connection) from error
     db.note_statement(time.perf_counter() - started)
     return found
 
@@ -205,22 +203,19 @@ def row_maker(columns: tuple[str, ...]) -> Callable[[Iterable[Any]], Any]:
     return partial(tuple.__new__, type("Row", (plain,), more))
 
 
-@contextmanager
-def _connection() -> Iterator[Any]:
-    """The transaction's connection; where there is none, one for this statement alone."""
-    engine: sqlalchemy.Engine = db.db.engine
-    if not db.is_autocommitting():
-        yield db.session.connection().connection
-        return
-    try:
-        connection = engine.raw_connection()
-        connection.dbapi_connection.autocommit = True  # type: ignore[union-attr]
-    except psycopg2.Error as error:
-        raise _unreachable(error) from error
-    try:
-        yield connection
-    finally:
-        _give_back(connection)
+def _connection() -> Any:
+    """The transaction's connection; where there is none, one for the rest of the unit of work."""
+    unit = db.present_unit()
+    if unit.mode == "write":
+        return db.session.connection().connection
+    if unit.connection is None:
+        try:
+            connection = db.db.engine.raw_connection()
+            connection.dbapi_connection.autocommit = True  # type: ignore[union-attr]
+        except psycopg2.Error as error:
+            raise _unreachable(error) from error
+        unit.connection, unit.release = connection, _give_back
+    return unit.connection
 
 
 def _give_back(connection: Any) -> None:
@@ -249,6 +244,8 @@ def _translated(
     )
     if is_lost and db.is_autocommitting():
         connection.invalidate(error)
+        connection.close()
+        db.present_unit().connection = None
     elif is_lost:
         db.session.connection().invalidate(error)
     translated: DBAPIError | StatementError = DBAPIError.instance(

@@ -97,10 +97,23 @@ class TestUnitOfWork:
         with db.unit_of_work("read", app):
             assert COUNT.scalar() == 0
 
-    def test_a_read_gives_its_connection_back_at_once(self, app: Any) -> None:
+    def test_a_read_asks_on_one_connection_and_gives_it_back_at_its_end(self, app: Any) -> None:
+        with app.app_context():
+            pool = db.db.engine.pool
         with db.unit_of_work("read", app):
+            assert pool.checkedout() == 0
             COUNT.scalar()
-            assert db.db.engine.pool.checkedout() == 0
+            COUNT.scalar()
+            assert pool.checkedout() == 1
+        assert pool.checkedout() == 0
+
+    def test_a_read_that_fails_gives_its_connection_back_too(self, app: Any) -> None:
+        with app.app_context():
+            pool = db.db.engine.pool
+        with pytest.raises(LookupError), db.unit_of_work("read", app):
+            COUNT.scalar()
+            raise LookupError
+        assert pool.checkedout() == 0
 
     def test_it_is_counted_like_every_statement(self, app: Any, count_queries: Any) -> None:
         with db.unit_of_work("read", app), count_queries() as count:
@@ -130,9 +143,7 @@ class TestErrors:
     def test_a_broken_connection_is_replaced(self, app: Any) -> None:
         with db.unit_of_work("read", app):
             COUNT.scalar()
-            kept = db.db.engine.raw_connection()
-            process = kept.info and kept.dbapi_connection.info.backend_pid  # type: ignore[union-attr]
-            kept.close()
+            process = db.present_unit().connection.dbapi_connection.info.backend_pid
         with psycopg2.connect(
             app.config["SQLALCHEMY_DATABASE_URI"].replace("+psycopg2", "")
         ) as own:
