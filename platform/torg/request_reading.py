@@ -24,6 +24,8 @@ from torg.errors import (
 from torg.field_problems import field_problems
 
 MAX_ID = 2**63 - 1
+_REMEMBERED = 256
+_REMEMBERED_LENGTH = 256
 
 
 class BodyMissingError(MalformedError):
@@ -54,6 +56,32 @@ class RequestParser(FlaskParser):
         super().__init__()
         self._body_required = body_required
         self._multiple: set[str] | None = None  # of the one schema it reads
+        self._read: dict[str, dict[str, Any]] = {}
+
+    def parse(
+        self,
+        argmap: Any,
+        req: flask.Request | None = None,
+        *,
+        location: str | None = None,
+        **options: Any,
+    ) -> Any:
+        """As webargs does; what a query string says is remembered, for lists ask the same again.
+
+        Schemas of query strings depend on nothing but the text. The values are shared between
+        requests, so views change the dict that they get and never what is in it.
+        """
+        if location != "query":
+            return super().parse(argmap, req, location=location, **options)
+        query = (req or flask.request).environ.get("QUERY_STRING", "")
+        found = self._read.get(query)
+        if found is None:
+            found = super().parse(argmap, req, location=location, **options)
+            if len(query) <= _REMEMBERED_LENGTH and isinstance(found, dict):
+                if len(self._read) >= _REMEMBERED:
+                    self._read.clear()
+                self._read[query] = found
+        return dict(found)
 
     def load_json(self, req: flask.Request, schema: marshmallow.Schema) -> Any:
         """The body's values.
