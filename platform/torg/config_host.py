@@ -185,7 +185,13 @@ class HostSettings(Section):
         "Least severe lines that are logged.", "info"
     )
     web_workers: int = _described("Web server processes.", 2, ge=1, le=256)
-    web_threads: int = _described("Threads of each web process.", 4, ge=1, le=256)
+    web_threads: int = _described(
+        "Threads of each web process. More serve more slow requests at once, and each costs some "
+        "speed.",
+        2,
+        ge=1,
+        le=256,
+    )
     stream_limit: int = _described(
         "Live streams one web process serves at once; more get 503.", 100, ge=1, le=10000
     )

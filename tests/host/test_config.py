@@ -69,7 +69,7 @@ class TestSources:
         assert load(toml='plugins = ["auth", "auction"]').host.plugins == ("auth", "auction")
 
     def test_empty_variable_counts_as_not_set(self, load):
-        assert load({"TORG_REDIS_URL": "", "TORG_WEB_THREADS": ""}).host.web_threads == 4
+        assert load({"TORG_REDIS_URL": "", "TORG_WEB_THREADS": ""}).host.web_threads == 2
 
     def test_torg_config_may_name_a_toml_file_elsewhere(self, tmp_path):
         folder = tmp_path / "etc"
