@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bench.load import CONNECTIONS
 from torg import db, embedded
 from torg.identity import Identity
 from torg.money import Money
@@ -27,7 +28,12 @@ from torg_auth.services.callers import present_caller
 from torg_auth.services.sessions import open_session
 
 WORKERS = 2
-THREADS = 4
+# As many as by default: threads of one interpreter wait for each other, see
+# docs/explanation/performance.md.
+THREADS = 2
+# No more connections for a process than its share of the load's: a run in which one process got
+# them all measures half a machine.
+_BALANCED = {"GUNICORN_CMD_ARGS": f"--worker-connections={CONNECTIONS // WORKERS}"}
 BIDDERS = 8
 
 
@@ -75,6 +81,7 @@ def _environment(servers: embedded.Servers, directory: Path) -> dict[str, str]:
         "TORG_WEB_WORKERS": str(WORKERS),
         "TORG_WEB_THREADS": str(THREADS),
         "TORG_LOG_LEVEL": "warning",
+        **_BALANCED,
     }
 
 
@@ -87,7 +94,7 @@ def _hello(directory: Path) -> Iterator[str]:
         "--keep-alive", "75", "--no-control-socket",
     ]  # fmt: skip
     with (directory / "hello.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | _BALANCED)
     try:
         eventually(lambda: answers(f"http://127.0.0.1:{port}/"))
         yield f"http://127.0.0.1:{port}/"
