@@ -1,0 +1,1 @@
+"""The rules of the market, pure: integers in minor units and hundredths of a per cent."""

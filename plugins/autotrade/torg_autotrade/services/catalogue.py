@@ -1,0 +1,76 @@
+"""Car models: entered, changed, taken out; dealers' matching lines follow at once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from torg.db import session
+from torg_autotrade.errors import CarModelExistsError, CarModelUnknownError
+from torg_autotrade.models.market import CarModel
+
+_MATCH = text("SELECT autotrade_match(:dealer_id, :model_id)")
+
+
+def match(dealer_id: int | None = None, car_model_id: int | None = None) -> int:
+    """Bring stock lines up to preferences, of one dealer or for one model; returns how many."""
+    asked = {"dealer_id": dealer_id, "model_id": car_model_id}
+    return int(session.execute(_MATCH, asked).scalar_one())
+
+
+def create(given: Mapping[str, Any]) -> int:
+    """Enter a model; dealers that prefer its like trade in it from now on.
+
+    Raises:
+        CarModelExistsError: it is there already.
+    """
+    made = session.execute(
+        insert(CarModel).values(**given).on_conflict_do_nothing().returning(CarModel.id)
+    ).scalar()
+    if made is None:
+        raise CarModelExistsError
+    match(car_model_id=made)
+    return int(made)
+
+
+def change(car_model_id: int, given: Mapping[str, Any]) -> None:
+    """Change a model, or with `is_active` false take it out.
+
+    Raises:
+        CarModelUnknownError: there is none.
+        CarModelExistsError: another one is described so.
+    """
+    # Under the row's lock, which a sales run takes too: nothing is sold of a model that is leaving.
+    row = session.execute(
+        select(CarModel).where(CarModel.id == car_model_id, CarModel.is_active).with_for_update()
+    ).scalar_one_or_none()
+    if row is None:
+        raise CarModelUnknownError
+    described = ("make", "model", "body_type", "fuel_type", "transmission", "engine", "model_year")
+    twin = session.execute(
+        select(CarModel.id).where(
+            *(getattr(CarModel, n) == given.get(n, getattr(row, n)) for n in described),
+            CarModel.id != car_model_id,
+        )
+    ).first()
+    if twin is not None:
+        raise CarModelExistsError
+    if given:
+        session.execute(
+            update(CarModel)
+            .where(CarModel.id == car_model_id)
+            .values(**given, updated_at=func.clock_timestamp())
+        )
+    match(car_model_id=car_model_id)
+
+
+def require(car_model_id: int) -> None:
+    """Refuse an id that is no active model.
+
+    Raises:
+        CarModelUnknownError: it is none.
+    """
+    known = select(CarModel.id).where(CarModel.id == car_model_id, CarModel.is_active)
+    if session.execute(known).first() is None:
+        raise CarModelUnknownError

@@ -1,0 +1,33 @@
+"""Running the market's jobs because somebody asks: as a job, or as a rehearsal."""
+
+from typing import Any
+
+from torg import outbox
+from torg_autotrade.services import runs
+
+
+def start(kind: str, person_id: int) -> dict[str, Any]:
+    """Put a run into the outbox; its state is at `/api/v1/jobs/{id}`."""
+    job_id = outbox.enqueue("autotrade.run", {"kind": kind}, identity_id=person_id)
+    assert job_id is not None
+    return {
+        "kind": kind,
+        "is_dry_run": False,
+        "job_id": job_id,
+        "seen": 0,
+        "dealt": 0,
+        "decisions": [],
+    }
+
+
+def rehearse(kind: str) -> dict[str, Any]:
+    """What the next run would do with its first offers or dealers."""
+    report = runs.rehearse(kind)
+    return {
+        "kind": kind,
+        "is_dry_run": True,
+        "job_id": None,
+        "seen": report.seen,
+        "dealt": report.dealt,
+        "decisions": list(report.decisions),
+    }
