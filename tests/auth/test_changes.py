@@ -99,6 +99,34 @@ class TestAsking:
         assert len(mails("victim@example.com")) == 3
 
 
+class TestWaiting:
+    def test_the_owner_sees_what_waits_but_not_the_new_values(
+        self, api: Any, anna: str, ask: Any
+    ) -> None:
+        assert api.get("/me/changes", token=anna).get_json()["items"] == []
+        asked = [
+            ask(anna, kind, value).get_json()
+            for kind, value in (("email", "anna@new.example"), ("username", "annette"))
+        ]
+        answer = api.get("/me/changes", token=anna)
+        items = answer.get_json()["items"]
+        assert [{**each, "created_at": None} for each in reversed(items)] == [
+            {**each, "created_at": None} for each in asked
+        ]
+        assert "new.example" not in answer.text
+        assert "annette" not in answer.text
+
+    def test_what_is_confirmed_replaced_or_of_others_waits_no_more(
+        self, api: Any, anna: str, ask: Any, change: Any, confirmed: Any
+    ) -> None:
+        ask(anna, "email", "first@new.example")
+        newer = ask(anna, "email", "second@new.example").get_json()
+        assert change(anna, "username", "annette", at="anna@example.com").status_code == 204
+        items = api.get("/me/changes", token=anna).get_json()["items"]
+        assert [each["id"] for each in items] == [newer["id"]]
+        assert api.get("/me/changes", token=confirmed("boris")).get_json()["items"] == []
+
+
 class TestConfirming:
     def test_a_new_address_is_confirmed_there_and_the_old_one_told(
         self, api: Any, anna: str, change: Any, mails: Any

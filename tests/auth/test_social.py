@@ -344,3 +344,20 @@ def test_facts_about_somebody_else_are_refused(browser: Browser, issuer: Issuer,
     issuer.mischief(userinfo_only=True, userinfo={"sub": "999"})
     refused(browser.sign_in("anna"), 401, "social_login_refused")
     none_signed_in(sql)
+
+
+# Devices.
+
+
+def test_a_sign_in_on_a_new_device_is_told_to_the_owner(
+    app: Any, issuer: Issuer, browser: Browser, mails: Any
+) -> None:
+    def told() -> list[Any]:
+        return [each for each in mails("anna@example.com") if "нового устройства" in each.text]
+
+    browser.sign_in("anna")
+    browser.sign_in("anna")
+    assert told() == []
+    Browser(app, issuer, agent="Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0").sign_in("anna")
+    [mail] = told()
+    assert "Firefox on Linux" in mail.text

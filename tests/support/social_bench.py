@@ -74,8 +74,9 @@ def app(make_app: Any, issuer: Issuer) -> Any:
 class Browser:
     """A browser with its own cookies that walks the redirects."""
 
-    def __init__(self, app: Any, issuer: Issuer) -> None:
+    def __init__(self, app: Any, issuer: Issuer, agent: str = "test browser") -> None:
         self.client = app.test_client()
+        self.client.environ_base["HTTP_USER_AGENT"] = agent
         self.issuer = issuer
 
     def begin(self, provider: str = "oidc") -> str:

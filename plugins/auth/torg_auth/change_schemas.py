@@ -4,7 +4,18 @@ from typing import Any
 
 from marshmallow import post_load
 
-from torg.schemas import Boolean, Enum, Id, QuerySchema, Schema, Text, Timestamp, problem
+from torg.schemas import (
+    Boolean,
+    Enum,
+    Id,
+    List,
+    Nested,
+    QuerySchema,
+    Schema,
+    Text,
+    Timestamp,
+    problem,
+)
 from torg_auth.domain.changes import Channel, Kind
 from torg_auth.domain.names import email_or_none, is_username
 from torg_auth.domain.passwords import LONGEST
@@ -74,6 +85,19 @@ class Change(Schema):
         description="How the code was sent: to a new address or number itself, else to the owner.",
     )
     expires_at = Timestamp()
+
+
+class WaitingChange(Change):
+    """One's own change that waits for its code."""
+
+    created_at = Timestamp()
+
+
+class WaitingChanges(Schema):
+    """All changes of an account that wait: at most one of each kind."""
+
+    items = List(Nested(WaitingChange), maximum=len(Kind))
+    next_cursor = Text(maximum=1, allow_none=True, example=None, description="Always null.")
 
 
 class ChangeCode(Schema):

@@ -90,6 +90,34 @@ def change_of_code(code_id: int) -> Any:
     ).one_or_none()
 
 
+def open_changes(user_id: int) -> list[Any]:
+    """One's own changes whose codes still work, newest first.
+
+    Rows of `id`, `kind`, `new_value`, `created_at`, `expires_at`.
+    """
+    rows: list[Any] = list(
+        session.execute(
+            select(
+                PendingChange.id,
+                PendingChange.kind,
+                PendingChange.new_value,
+                PendingChange.created_at,
+                OneTimeCode.expires_at,
+            )
+            .join(OneTimeCode, OneTimeCode.id == PendingChange.code_id)
+            .where(
+                PendingChange.user_id == user_id,
+                PendingChange.applied_at.is_(None),
+                OneTimeCode.closed_at.is_(None),
+                OneTimeCode.expires_at > func.clock_timestamp(),
+            )
+            .order_by(PendingChange.id.desc())
+            .limit(len(Kind))
+        )
+    )
+    return rows
+
+
 def own_change(user_id: int, change_id: int) -> Any:
     """One's own change: `kind`, `code_id`."""
     return session.execute(

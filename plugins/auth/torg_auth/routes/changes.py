@@ -19,6 +19,7 @@ from torg_auth.change_schemas import (
     Undoable,
     Undone,
     UndoToken,
+    WaitingChanges,
 )
 from torg_auth.errors import (
     CodeInvalidError,
@@ -59,6 +60,14 @@ def ask_for_change(arguments: dict[str, Any]) -> changes.Asked:
         arguments["current_password"],
         present_caller(),
     )
+
+
+@blueprint.route("/me/changes", methods=["GET"])
+@blueprint.requires("auth.profile.read")
+@blueprint.response(200, WaitingChanges)
+def list_changes() -> dict[str, Any]:
+    """List one's own changes that wait for their code, newest first: at most one of each kind."""
+    return {"items": changes.waiting(identity.current().id), "next_cursor": None}
 
 
 @blueprint.route("/me/changes/<int:change_id>/confirm", methods=["POST"])

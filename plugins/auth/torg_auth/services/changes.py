@@ -123,6 +123,29 @@ def _ask(seen: Changing, kind: Kind, kept: str, caller: Caller) -> Asked:
     return asked
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting(Asked):
+    """A change that waits, and since when."""
+
+    created_at: datetime
+
+
+def waiting(user_id: int) -> list[Waiting]:
+    """One's own changes that a code can still confirm, newest first; never their new values.
+
+    A thief who has a session for a moment shall not read the owner's new address from them.
+    """
+    account = queries.changing(user_id)
+    if account is None:
+        return []
+    found = []
+    for row in queries.open_changes(user_id):
+        target = code_target(Kind(row.kind), row.new_value or "", account.reach)
+        channel = target.channel if target is not None else Channel.EMAIL
+        found.append(Waiting(row.id, Kind(row.kind), channel, row.expires_at, row.created_at))
+    return found
+
+
 def begin(account: Changing, kind: Kind, value: str) -> Asked:
     """Note a change and send its code, in the present transaction; an older one is over.
 

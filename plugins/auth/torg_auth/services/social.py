@@ -25,7 +25,7 @@ from torg_auth.errors import (
 )
 from torg_auth.models import OneTimeCode, SecurityEventKind, User
 from torg_auth.models_personal import ExternalIdentity
-from torg_auth.services import access, providers
+from torg_auth.services import access, devices, providers
 from torg_auth.services.accounts import NewAccount, add_user
 from torg_auth.services.callers import Caller
 from torg_auth.services.outcomes import leaving_traces
@@ -124,6 +124,7 @@ def _admit(person: Person, password_hash: str, caller: Caller) -> Tokens | TorgE
         _link(user_id, person, person.email, caller)
     if not _lock_active(user_id):
         return SocialRefusedError(reason="account closed")
+    is_new_device = devices.is_new(user_id, caller)
     opened = open_session(user_id, caller)
     record(
         SecurityEventKind.LOGGED_IN,
@@ -132,6 +133,8 @@ def _admit(person: Person, password_hash: str, caller: Caller) -> Tokens | TorgE
         session_id=opened.session_id,
         provider=person.provider,
     )
+    if is_new_device:
+        devices.tell(user_id, opened.session_id, caller)
     return opened
 
 
