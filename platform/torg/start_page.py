@@ -15,9 +15,11 @@ from torg.plugins import Plugin
 
 
 def mount(app: flask.Flask) -> None:
-    """Add the page and its style."""
+    """Add the page, its style and the icon of every page."""
     app.add_url_rule("/", "torg_start", _start, methods=["GET"])
     app.add_url_rule("/start.css", "torg_start_style", _style, methods=["GET"])
+    # Every browser asks for it on every page, whether a page names it or not.
+    app.add_url_rule("/favicon.ico", "torg_icon", _icon, methods=["GET"])
 
 
 def links() -> dict[str, str]:
@@ -65,7 +67,15 @@ def _described(plugin: Plugin, base: str) -> dict[str, str | None]:
 
 
 def _style() -> flask.Response:
-    style = files("torg").joinpath("templates/pages/start.css").read_text("utf-8")
-    response = flask.Response(style, mimetype="text/css")
+    return _file("start.css", "text/css")
+
+
+def _icon() -> flask.Response:
+    return _file("icon.svg", "image/svg+xml")
+
+
+def _file(name: str, mimetype: str) -> flask.Response:
+    content = files("torg").joinpath("templates/pages", name).read_text("utf-8")
+    response = flask.Response(content, mimetype=mimetype)
     response.headers["Cache-Control"] = "public, max-age=3600"
     return response
