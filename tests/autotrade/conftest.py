@@ -190,6 +190,10 @@ class Market:
         finally:
             connection.close()
 
+    def work_sql(self, statement: str, *parameters: Any) -> None:
+        """A change past the application."""
+        self.sql(statement, *parameters)
+
     def prove(self) -> list[Any]:
         """What the proofs of the ledger and of the market find."""
         from torg_autotrade.services import proving as market_proving

@@ -1,14 +1,17 @@
 """What the market hands to the host. It imports everything of the plugin."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from torg import hookimpl
 from torg.events import Event
+from torg.health import HealthCheck
 from torg.jobs import Job
 from torg.mail import MailTemplate
 from torg.schedules import Schedule
-from torg_autotrade import emails, jobs
+from torg_autotrade import checks, commands, emails, jobs, personal, sample
 from torg_autotrade.models import MODELS
 from torg_autotrade.routes import blueprint
 from torg_autotrade.schemas import trading
@@ -16,6 +19,7 @@ from torg_autotrade.settings import AutotradeSettings
 
 if TYPE_CHECKING:
     from torg.blueprint import Blueprint
+    from torg.demo import Demo
 
 
 @hookimpl
@@ -61,3 +65,36 @@ def torg_schedules() -> Iterable[Schedule]:
 def torg_mail_templates() -> Iterable[MailTemplate]:
     """The mails."""
     return emails.TEMPLATES
+
+
+@hookimpl
+def torg_health() -> Iterable[HealthCheck]:
+    """Whether runs are in time and dealers sound."""
+    return [
+        HealthCheck("runs", checks.runs_are_in_time, kept_seconds=10.0),
+        HealthCheck("dealers", checks.dealers_are_sound, kept_seconds=10.0),
+    ]
+
+
+@hookimpl
+def torg_cli() -> click.Group:
+    """`torg autotrade …`."""
+    return commands.group
+
+
+@hookimpl
+def torg_data_export(identity_id: int) -> dict[str, Any]:
+    """What is kept about a person."""
+    return personal.export(identity_id)
+
+
+@hookimpl
+def torg_data_erase(identity_id: int) -> None:
+    """Forget what is his alone."""
+    personal.erase(identity_id)
+
+
+@hookimpl
+def torg_demo_data(demo: "Demo") -> None:
+    """A year of trading."""
+    sample.fill(demo)

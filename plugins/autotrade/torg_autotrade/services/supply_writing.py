@@ -110,7 +110,10 @@ def write(
         return
     ids = numbers("autotrade_supply_deal", len(planned))
     moment = clock.format_moment(context.now)
-    decisions, deals, lots, lines = [], [], [], []
+    decisions: list[dict[str, Any]] = []
+    deals: list[dict[str, Any]] = []
+    lots: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
     rows = zip(planned, ids, references, strict=True)
     for (dealer, purchase), (decision_id, deal_id), reference in rows:
         decisions.append(_decision(dealer.id, purchase, decision_id, moment))

@@ -9,10 +9,10 @@ DELETE FROM autotrade_run WHERE id IN (
     SELECT id FROM autotrade_run
      WHERE updated_at < clock_timestamp() - make_interval(days => :days)
      ORDER BY id LIMIT 50000)
+RETURNING id
 """)
 
 
 def forget_runs(days: int = 30) -> int:
     """Delete runs that nobody touched for so many days; returns how many."""
-    found: int = session.execute(_FORGET, {"days": days}).rowcount
-    return found
+    return len(session.execute(_FORGET, {"days": days}).all())
