@@ -77,11 +77,11 @@ class Trade:
     def tick(self, number: int, of: int, until: datetime, offers_at_once: int = 4) -> None:
         """One step: suppliers are compared, dealers buy, people make offers, dealers sell."""
         now = self.start + (until - self.start) * (number + 1) / (of + 1)
-        self.transaction(lambda: self._stir(number, now))
+        self.transaction(lambda: self.stir(number, now))
         options: dict[str, Any] = {"now": now, "is_told": False, "transaction": self.transaction}
         runs.run("review", **options)
         self.bought += runs.run("supply", **options).dealt
-        self.transaction(lambda: self._offer(now, offers_at_once))
+        self.transaction(lambda: self.offer(now, offers_at_once))
         self.sold += runs.run("sales", **options).dealt
 
     def summary(self) -> str:
@@ -180,7 +180,7 @@ class Trade:
             description="Savings",
         )
 
-    def _stir(self, number: int, now: datetime) -> None:
+    def stir(self, number: int, now: datetime) -> None:
         """Prices move, promotions come, people save, dealers' profits are taken out."""
         supplier, owner = self.chance.choice(self.suppliers)
         model = self.chance.choice(self.models)
@@ -199,7 +199,7 @@ class Trade:
             promotions.create(owner, given)
         self._give(self.chance.choice(self.buyers), _CAR_MINOR * self.chance.randint(200, 900))
 
-    def _offer(self, now: datetime, count: int) -> None:
+    def offer(self, now: datetime, count: int) -> None:
         for _ in range(count):
             model = self.chance.choice(self.models)
             asked = self.prices[model] * self.chance.randint(98, 125) // 100
