@@ -173,6 +173,22 @@ class TestTime:
         told = [mail for mail in mails("anna@example.com") if "has run out" in mail.text]
         assert len(told) == 1
 
+    def test_an_approval_ends_at_its_moment_with_or_without_a_job(
+        self, api: Any, anna: str, chief: str, sql: Any
+    ) -> None:
+        request_id = _send(api, anna, passport=PDF).get_json()["id"]
+        _decide(api, chief, request_id, "approved")
+        planned = "SELECT run_at FROM torg_outbox WHERE business_key = 'end:1'"
+        assert sql(planned) == sql("SELECT expires_at FROM auth_verification_request")
+        sql("UPDATE auth_verification_request SET expires_at = clock_timestamp()")
+        from torg_auth.queries.sign_in import standing
+
+        with db.unit_of_work("read", api.app):
+            [(session_id,)] = sql("SELECT max(id) FROM auth_session WHERE user_id = 1")
+            found = standing(1, session_id)
+        assert found is not None
+        assert found.verification_level == 1
+
     def test_a_newer_approval_keeps_the_level(
         self, api: Any, app: Any, anna: str, chief: str, mails: Any, sql: Any
     ) -> None:

@@ -31,9 +31,7 @@ def _remove_document(payload: dict[str, Any], _run: JobRun) -> None:
 CHANGE_JOBS = (
     Job(texts.SEND, _send_text, priority=URGENT, limit_seconds=30, longest_wait_seconds=60),
     Job(phones.RESEND, _send_phone_code, priority=URGENT),
-    Job("auth.expire_verifications", _expire),
+    Job(verification.EXPIRE, _expire),
     Job(verification.REMOVE, _remove_document, priority=BULK),
 )
-CHANGE_SCHEDULES = (
-    Schedule("auth.expire_verifications", job="auth.expire_verifications", cron="7 * * * *"),
-)
+CHANGE_SCHEDULES = (Schedule(verification.EXPIRE, job=verification.EXPIRE, cron="7 * * * *"),)

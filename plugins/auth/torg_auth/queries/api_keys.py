@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, and_, func, select, text
 
 from torg.db import session
 from torg_auth.models_personal import ApiKey
+from torg_auth.queries.levels import LEVEL_NOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,9 @@ class KeyStanding:
 
 
 _STANDING = text(
-    "SELECT u.id, u.username, u.email_verified_at IS NOT NULL AS email_verified,"
-    " u.verification_level, u.locale, i.access_version, k.expires_at, k.scopes, ARRAY("
+    "SELECT u.id, u.username, u.email_verified_at IS NOT NULL AS email_verified,"  # noqa: S608 - a constant of ours
+    f" {LEVEL_NOW},"
+    " u.locale, i.access_version, k.expires_at, k.scopes, ARRAY("
     "  SELECT DISTINCT rp.permission FROM auth_user_role ur"
     "  JOIN auth_role r ON r.id = ur.role_id AND r.is_active"
     "  JOIN auth_role_permission rp ON rp.role_id = r.id AND rp.is_active"

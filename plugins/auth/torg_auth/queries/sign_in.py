@@ -8,6 +8,7 @@ from sqlalchemy import exists, func, select, text
 from torg.db import session
 from torg.identity import IdentityRow
 from torg_auth.models import Session, User
+from torg_auth.queries.levels import LEVEL_NOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ class Standing:
 
 
 _STANDING = text(
-    "SELECT u.username, u.email_verified_at IS NOT NULL AS email_verified, u.verification_level,"
+    "SELECT u.username, u.email_verified_at IS NOT NULL AS email_verified,"  # noqa: S608 - a constant of ours
+    f" {LEVEL_NOW},"
     " u.locale, i.access_version, ARRAY("
     "  SELECT DISTINCT rp.permission FROM auth_user_role ur"
     "  JOIN auth_role r ON r.id = ur.role_id AND r.is_active"

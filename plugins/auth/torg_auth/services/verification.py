@@ -39,6 +39,7 @@ from torg_auth.settings import AuthSettings
 
 LARGEST_BYTES = 5 * 1024 * 1024
 LINK_SECONDS = 300
+EXPIRE = "auth.expire_verifications"
 REMOVE = "auth.remove_document"
 _AREA = "auth.document"
 _AT_ONCE = 500
@@ -200,6 +201,8 @@ def decide(
         .returning(VerificationRequest.expires_at)
     ).scalar_one()
     renew_level(found.user_id)
+    if until is not None:
+        outbox.enqueue(EXPIRE, key=f"end:{request_id}", run_at=until)
     record(
         SecurityEventKind.VERIFICATION_DECIDED,
         caller,
