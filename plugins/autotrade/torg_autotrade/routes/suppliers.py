@@ -31,7 +31,7 @@ def list_suppliers(arguments: dict[str, Any]) -> Any:
 @blueprint.route("/suppliers/mine", methods=["GET"])
 @blueprint.requires(DEALER)
 @blueprint.arguments(lists.SupplierListing.arguments(), location="query")
-@blueprint.response(200, lists.SupplierListing.envelope(shapes.Supplier))
+@blueprint.response(200, lists.SupplierListing.envelope(shapes.OwnSupplier))
 def list_own_suppliers(arguments: dict[str, Any]) -> Any:
     """List your own suppliers."""
     mine = {"person_id": identity.current().id}

@@ -187,6 +187,10 @@ class Supplier(Schema):
     updated_at = Timestamp()
 
 
+class OwnSupplier(Supplier):
+    """A supplier as its owner sees it."""
+
+
 class SetPrice(Schema):
     """What is asked for one car before discounts."""
 
