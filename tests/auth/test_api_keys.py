@@ -48,6 +48,27 @@ def test_the_key_is_shown_once_and_only_its_hash_is_kept(
     assert made["key"] not in events
 
 
+def test_the_owner_sees_when_a_key_was_last_used_to_the_minute(
+    confirmed: Any, api: Any, sql: Any
+) -> None:
+    def used() -> str | None:
+        [entry] = api.get("/api-keys", token=token).get_json()["items"]
+        return entry["last_used_at"]
+
+    token = confirmed("anna")
+    key = _make(api, token)["key"]
+    assert used() is None
+    _with(api, key)
+    first = used()
+    assert first is not None
+    _with(api, key)
+    assert used() == first
+    sql("UPDATE auth_api_key SET last_used_at = last_used_at - interval '2 minutes'")
+    sql("UPDATE torg_identity SET access_version = access_version + 1")
+    _with(api, key)
+    assert (used() or "") >= first
+
+
 def test_a_key_does_no_more_than_its_scopes(confirmed: Any, api: Any) -> None:
     key = _make(api, confirmed("anna"), READ)["key"]
     refused = _with(api, key, "PATCH", json={"about": "x"})

@@ -102,6 +102,8 @@ TABLE: dict[str, Row] = {
     "auth_list_permissions": MINE,
     "auth_explain_permission": MINE,
     "auth_list_changes": MINE,
+    "auth_list_external_identities": MINE,
+    "auth_unlink_external_identity": row("204 404 404", unconfirmed="409 404 404"),
     "auth_ask_for_change": row("202"),
     "auth_confirm_change": row("422 404 404"),
     "auth_list_own_verification_requests": MINE,
@@ -201,6 +203,14 @@ class Market:
         scope = "auth.profile.read"
         identity = Identity(owner.id, owner.username, frozenset({scope}), True, session_id=1)
         return api_keys.create(identity, "robot", [scope], 1, CALLER).id
+
+    def _linked_id(self, owner: Someone) -> int:
+        linked = (
+            "INSERT INTO auth_external_identity (user_id, provider, subject, email)"
+            " VALUES (:id, 'oidc', :subject, 'anna@example.com') RETURNING id"
+        )
+        values = {"id": owner.id, "subject": secrets.token_hex(8)}
+        return int(db.session.execute(text(linked), values).scalar_one())
 
     def _name(self, owner: Someone) -> str:
         # A role belongs to nobody: one's own is one that one has.

@@ -232,6 +232,22 @@ class ProviderEmailUnverifiedError(ForbiddenError):
     detail = "The provider has not verified your e-mail address. Confirm it there first."
 
 
+class LinkedIdentityNotFoundError(NotFoundError):
+    """None of your sign-ins at other providers has this id."""
+
+    code = "external_identity_not_found"
+    title = "No such sign-in"
+    detail = "You have no such sign-in at another provider."
+
+
+class LastSignInError(ConflictError):
+    """It is the last way into the account: first confirm an e-mail address or a number."""
+
+    code = "last_sign_in"
+    title = "The last way in"
+    detail = "Nobody could sign in to this account then. Confirm an address or a number first."
+
+
 class PictureMissingError(MalformedError):
     """Send one picture: as base64 in JSON under `image`, or as an upload named `image`."""
 

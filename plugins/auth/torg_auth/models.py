@@ -206,6 +206,7 @@ class SecurityEventKind(StrEnum):
     API_KEY_CREATED = "api_key_created"
     API_KEY_REVOKED = "api_key_revoked"
     PROVIDER_LINKED = "provider_linked"
+    PROVIDER_UNLINKED = "provider_unlinked"
     ADDRESS_MOVED = "address_moved"
     EXPORTED = "exported"
     ERASED = "erased"

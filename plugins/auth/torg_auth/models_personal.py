@@ -28,6 +28,7 @@ class ApiKey(Fact, Base):
     key_hash: Mapped[bytes]
     scopes: Mapped[list[str]] = mapped_column(ARRAY(String(100)))
     expires_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
 
 

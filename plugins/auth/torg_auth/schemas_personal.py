@@ -53,6 +53,7 @@ class ApiKeyEntry(Schema):
     scopes = _scopes()
     created_at = Timestamp()
     expires_at = Timestamp()
+    last_used_at = Timestamp(allow_none=True, description="To the minute; null: never used.")
 
 
 class ApiKeyMade(ApiKeyEntry):
@@ -62,6 +63,18 @@ class ApiKeyMade(ApiKeyEntry):
 
 
 ApiKeys = whole_list("ApiKeys", ApiKeyEntry)
+
+
+class LinkedIdentity(Schema):
+    """An account at another provider that signs in here."""
+
+    id = Id()
+    provider = Text(maximum=20, example="google")
+    email = Text(maximum=254, example="anna@example.com", description="As it was when linked.")
+    created_at = Timestamp()
+
+
+LinkedIdentities = whole_list("LinkedIdentities", LinkedIdentity)
 
 
 class ProviderAnswer(QuerySchema):

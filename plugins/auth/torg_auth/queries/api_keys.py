@@ -20,6 +20,7 @@ class KeyEntry:
     scopes: list[str]
     created_at: datetime
     expires_at: datetime
+    last_used_at: datetime | None
 
 
 def is_of(user_id: int) -> ColumnElement[bool]:
@@ -37,6 +38,7 @@ def keys_of(user_id: int) -> list[KeyEntry]:
             ApiKey.scopes,
             ApiKey.created_at,
             ApiKey.expires_at,
+            ApiKey.last_used_at,
         )
         .where(is_of(user_id))
         .order_by(ApiKey.id.desc())
@@ -55,8 +57,13 @@ def count_usable(user_id: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class KeyStanding:
-    """What a key and the account behind it are worth at this moment."""
+    """What a key and the account behind it are worth at this moment.
 
+    `is_noted` says that its last use was written down less than a minute ago.
+    """
+
+    key_id: int
+    is_noted: bool
     user_id: int
     username: str
     email_verified: bool
@@ -69,9 +76,10 @@ class KeyStanding:
 
 
 _STANDING = text(
-    "SELECT u.id, u.username, u.email_verified_at IS NOT NULL AS email_verified,"  # noqa: S608 - a constant of ours
+    "SELECT k.id AS key_id, u.id, u.username, u.email_verified_at IS NOT NULL AS email_verified,"  # noqa: S608 - a constant of ours
     f" {LEVEL_NOW},"
-    " u.locale, i.access_version, k.expires_at, k.scopes, ARRAY("
+    " u.locale, i.access_version, k.expires_at, k.scopes,"
+    " coalesce(k.last_used_at > clock_timestamp() - interval '1 minute', false) AS is_noted, ARRAY("
     "  SELECT DISTINCT rp.permission FROM auth_user_role ur"
     "  JOIN auth_role r ON r.id = ur.role_id AND r.is_active"
     "  JOIN auth_role_permission rp ON rp.role_id = r.id AND rp.is_active"
@@ -89,6 +97,8 @@ def standing(key_hash: bytes) -> KeyStanding | None:
     if row is None:
         return None
     return KeyStanding(
+        key_id=row.key_id,
+        is_noted=row.is_noted,
         user_id=row.id,
         username=row.username,
         email_verified=row.email_verified,

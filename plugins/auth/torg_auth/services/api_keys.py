@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import func, insert, select, update
 
 from torg import plugins
-from torg.db import session
+from torg.db import in_transaction, session
 from torg.identity import Identity, bump_access
 from torg_auth.domain.access import effective
 from torg_auth.domain.api_keys import MOST_KEYS, foreign_scopes, new_key, prefix_of
@@ -40,6 +40,7 @@ class NewKey:
     created_at: datetime
     expires_at: datetime
     key: str
+    last_used_at: datetime | None = None
 
 
 def create(
@@ -128,6 +129,9 @@ def identity_of(key: str) -> Identity:
     found = queries.standing(_hashed(key))
     if found is None:
         raise TokenInvalidError
+    if not found.is_noted:
+        # A transaction of its own: the request may only read, or fail later on.
+        in_transaction(lambda: _note_use(found.key_id))
     return Identity(
         id=found.user_id,
         username=found.username,
@@ -137,6 +141,15 @@ def identity_of(key: str) -> Identity:
         locale=found.locale,
         expires_at=found.expires_at.timestamp(),
         access_version=found.access_version,
+    )
+
+
+def _note_use(key_id: int) -> None:
+    recent = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 1)
+    session.execute(
+        update(ApiKey)
+        .where(ApiKey.id == key_id, func.coalesce(ApiKey.last_used_at <= recent, True))
+        .values(last_used_at=func.clock_timestamp())
     )
 
 
