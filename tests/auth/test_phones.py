@@ -218,3 +218,59 @@ def test_a_number_nobody_can_have_is_refused(register: Any) -> None:
     answer = register("anna", "+4930123456")
     assert answer.status_code == 422
     assert answer.get_json()["errors"][0]["pointer"] == "/phone"
+
+
+class TestForgotten:
+    @pytest.fixture
+    def anna(self, api: Any, register: Any, texts: Any) -> str:
+        """Somebody who has a number and no address."""
+        register("anna")
+        assert _verify(api, "anna", _code(texts(PHONE), "anna")).status_code == 200
+        return "anna"
+
+    def _forgot(self, api: Any, **where: str) -> None:
+        answer = api.post("/password/forgot", where)
+        assert (answer.status_code, answer.get_json()) == (202, {"accepted": True})
+
+    def test_who_has_only_a_number_sets_a_new_password_by_it(
+        self, api: Any, anna: str, texts: Any, sql: Any
+    ) -> None:
+        before = api.token(anna)
+        self._forgot(api, phone=PHONE)
+        body = {"phone": PHONE, "code": _code(texts(PHONE), anna), "password": "another sentence"}
+        assert api.post("/password/reset", body).status_code == 204
+        assert api.log_in(PHONE, "another sentence").status_code == 200
+        assert api.log_in(PHONE, PASSWORD).status_code == 401
+        assert api.get("/me", token=before).status_code == 401
+        assert api.post("/password/reset", body).get_json()["code"] == "code_invalid"
+
+    def test_a_number_opens_no_account_that_has_a_confirmed_address(
+        self, api: Any, app: Any, anna: str, texts: Any, sql: Any
+    ) -> None:
+        sql("UPDATE auth_user SET email = 'a@b.example', email_verified_at = clock_timestamp()")
+        known = texts(PHONE)
+        self._forgot(api, phone=PHONE)
+        assert texts(PHONE) == known
+
+    def test_nobody_learns_whether_a_number_has_an_account(self, api: Any, texts: Any) -> None:
+        self._forgot(api, phone=PHONE)
+        assert texts(PHONE) == []
+        body = {"phone": PHONE, "code": "123456", "password": "another sentence"}
+        answer = api.post("/password/reset", body)
+        assert (answer.status_code, answer.get_json()["code"]) == (422, "code_invalid")
+
+    def test_tries_of_a_code_are_counted(self, api: Any, anna: str, texts: Any) -> None:
+        self._forgot(api, phone=PHONE)
+        code = _code(texts(PHONE), anna)
+        wrong = f"{(int(code) + 1) % 1_000_000:06}"
+        for number in range(5):
+            body = {"phone": PHONE, "code": wrong, "password": "another sentence"}
+            at = f"192.0.2.{number + 10}"
+            assert api.post("/password/reset", body, at=at).status_code == 422
+        body = {"phone": PHONE, "code": code, "password": "another sentence"}
+        assert api.post("/password/reset", body).status_code == 422
+
+    def test_either_an_address_or_a_number_is_given(self, api: Any) -> None:
+        for where in ({}, {"email": "a@b.example", "phone": PHONE}):
+            answer = api.post("/password/forgot", where)
+            assert (answer.status_code, answer.get_json()["code"]) == (422, "validation_failed")

@@ -1,8 +1,8 @@
-"""The shapes of changes and of registering by telephone in requests and answers."""
+"""The shapes of changes, of recovery and of registering by telephone in requests and answers."""
 
 from typing import Any
 
-from marshmallow import post_load
+from marshmallow import post_load, validates_schema
 
 from torg.schemas import (
     Boolean,
@@ -22,6 +22,7 @@ from torg_auth.domain.passwords import LONGEST
 from torg_auth.domain.phones import phone_or_none
 from torg_auth.phone_field import Phone
 from torg_auth.schemas import (
+    Address,
     code_field,
     country_field,
     locale_field,
@@ -163,3 +164,26 @@ class UsernameOnly(Schema):
     """The account that waits for a code."""
 
     username = username_field(required=True)
+
+
+class _ByMailOrPhone(Schema):
+    """By which of the two an account is reached."""
+
+    email = Address()
+    phone = Phone(description="For an account without a confirmed e-mail address.")
+
+    @validates_schema
+    def _one_of_them(self, data: dict[str, Any], **_keywords: Any) -> None:
+        if ("email" in data) == ("phone" in data):
+            raise problem("one_of_them", "Give either an e-mail address or a telephone number.")
+
+
+class ForgottenPassword(_ByMailOrPhone):
+    """Where a code for a new password is to be sent, if there is such an account."""
+
+
+class PasswordReset(_ByMailOrPhone):
+    """The code of a reset mail or message, and the new password."""
+
+    code = code_field()
+    password = new_password_field()

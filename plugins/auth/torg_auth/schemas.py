@@ -231,14 +231,6 @@ class RefreshToken(Schema):
     )
 
 
-class PasswordReset(Schema):
-    """The code of a reset mail and the new password."""
-
-    email = Address(required=True)
-    code = code_field()
-    password = new_password_field()
-
-
 class SessionEntry(Schema):
     """A live session: one device that is signed in."""
 

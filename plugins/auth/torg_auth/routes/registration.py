@@ -5,6 +5,7 @@ None of these answers tells whether an address has an account.
 
 from typing import Any
 
+from torg_auth.change_schemas import ForgottenPassword, PasswordReset
 from torg_auth.domain.codes import Purpose
 from torg_auth.errors import (
     CodeInvalidError,
@@ -19,13 +20,14 @@ from torg_auth.schemas import (
     EmailCode,
     EmailOnly,
     LinkToken,
-    PasswordReset,
     Registered,
     Registration,
 )
-from torg_auth.services import accounts
+from torg_auth.services import accounts, recovery
 from torg_auth.services.callers import present_caller
 from torg_auth.services.limiting import CODE, REGISTER
+
+_RESET = {"email": "anna@example.org", "code": "314159", "password": "a fine long sentence"}
 
 
 @blueprint.route("/register", methods=["POST"])
@@ -82,23 +84,29 @@ def resend_code(arguments: dict[str, Any]) -> dict[str, bool]:
 @blueprint.route("/password/forgot", methods=["POST"])
 @blueprint.public
 @blueprint.limit(CODE.rate, name=CODE.name)
-@blueprint.arguments(EmailOnly)
+@blueprint.arguments(ForgottenPassword, example={"email": "anna@example.org"})
 @blueprint.response(202, Accepted)
 def forgot_password(arguments: dict[str, Any]) -> dict[str, bool]:
-    """Mail a code that sets a new password, if the address has an account."""
-    accounts.ask_for_code(arguments["email"], Purpose.RESET_PASSWORD, present_caller())
+    """Send a code that sets a new password, if the address has an account.
+
+    By telephone for accounts that have no confirmed e-mail address.
+    """
+    if "phone" in arguments:
+        recovery.ask_by_phone(arguments["phone"], present_caller())
+    else:
+        accounts.ask_for_code(arguments["email"], Purpose.RESET_PASSWORD, present_caller())
     return {"accepted": True}
 
 
 @blueprint.route("/password/reset", methods=["POST"])
 @blueprint.public
 @blueprint.limit(CODE.rate, name=CODE.name)
-@blueprint.arguments(PasswordReset)
+@blueprint.arguments(PasswordReset, example=_RESET)
 @blueprint.response(204)
 @blueprint.fails(CodeInvalidError, PasswordRefusedError)
 @blueprint.transaction("statement")
 def reset_password(arguments: dict[str, Any]) -> None:
-    """Set a new password by the mailed code. Every session of the account ends."""
-    accounts.reset_password(
-        arguments["email"], arguments["code"], arguments["password"], present_caller()
-    )
+    """Set a new password by the code that was sent. Every session of the account ends."""
+    reset = recovery.reset_by_phone if "phone" in arguments else recovery.reset_by_mail
+    reached_at = arguments.get("phone") or arguments["email"]
+    reset(reached_at, arguments["code"], arguments["password"], present_caller())

@@ -1,4 +1,4 @@
-"""Registering, confirming an address, setting a new password."""
+"""Registering and confirming an address."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +13,7 @@ from torg.db import session
 from torg.errors import TorgError
 from torg.identity import bump_access, create_identity
 from torg_auth.domain.access import USER
-from torg_auth.domain.changes import PURPOSES
 from torg_auth.domain.codes import Purpose
-from torg_auth.emails import PASSWORD_CHANGED
 from torg_auth.errors import (
     CodeInvalidError,
     EmailTakenError,
@@ -27,11 +25,9 @@ from torg_auth.queries.changes import is_username_free
 from torg_auth.services import access, codes
 from torg_auth.services.callers import Caller
 from torg_auth.services.limiting import may_mail
-from torg_auth.services.mailing import tell_owner
 from torg_auth.services.outcomes import leaving_traces
 from torg_auth.services.passwords import hasher, require_strength
 from torg_auth.services.record import record
-from torg_auth.services.sessions import end_all_sessions
 from torg_auth.services.statuses import welcome
 
 _USERNAME_TAKEN = "uq_auth_user_username"
@@ -163,7 +159,7 @@ def confirm_by_code(email: str, code: str, caller: Caller) -> TorgError | None:
     user_id = codes.use_code(email, Purpose.CONFIRM_EMAIL, code)
     if user_id is None:
         return CodeInvalidError()
-    _confirm(user_id, caller)
+    confirm_address(user_id, caller)
     return None
 
 
@@ -177,11 +173,12 @@ def confirm_by_link(token: str, caller: Caller) -> TorgError | None:
     user_id = codes.use_link(Purpose.CONFIRM_EMAIL, token)
     if user_id is None:
         return LinkInvalidError()
-    _confirm(user_id, caller)
+    confirm_address(user_id, caller)
     return None
 
 
-def _confirm(user_id: int, caller: Caller) -> None:
+def confirm_address(user_id: int, caller: Caller) -> None:
+    """Note, in the present transaction, that the owner reads the mails of his address."""
     confirmed = session.scalar(
         update(User)
         # An address that somebody else has proved meanwhile is this account's no more.
@@ -196,31 +193,3 @@ def _confirm(user_id: int, caller: Caller) -> None:
         bump_access(user_id)
         record(SecurityEventKind.EMAIL_CONFIRMED, caller, user_id=user_id)
         welcome(user_id)
-
-
-def reset_password(email: str, code: str, password: str, caller: Caller) -> None:
-    """Set a new password by the mailed code and end every session.
-
-    It also confirms the address, because the code proves that its mails are read.
-
-    Raises:
-        PasswordRefusedError: the new password is too weak; the code is not used up.
-        CodeInvalidError: wrong, used, replaced, too old or tried too often, or no such account.
-    """
-    require_strength(password, email)
-    _reset(email, code, hasher().hash(password), caller)
-
-
-@leaving_traces
-def _reset(email: str, code: str, password_hash: str, caller: Caller) -> TorgError | None:
-    user_id = codes.use_code(email, Purpose.RESET_PASSWORD, code)
-    if user_id is None:
-        return CodeInvalidError()
-    session.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
-    # A change asked for by whoever knew the old password must not come true afterwards.
-    codes.void(user_id, *PURPOSES.values())
-    _confirm(user_id, caller)
-    end_all_sessions(user_id, "password_reset", caller)
-    event_id = record(SecurityEventKind.PASSWORD_RESET, caller, user_id=user_id)
-    tell_owner(PASSWORD_CHANGED, user_id, caller, key=str(event_id))
-    return None
