@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import autotrade, statements
 from bench import market as markets
-from bench import statements
 from bench.load import Result, measure
 from bench.market import Market
 from bench.pgbench import bids_per_second
@@ -63,11 +63,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=2, help="length of one measurement")
     parser.add_argument("--rounds", type=int, default=7, help="rounds; medians are printed")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--autotrade", action="store_true", help="only the runs of autotrade")
     asked = parser.parse_args()
+    if asked.autotrade:
+        autotrade.report()
+        return
     with markets.opened() as market:
         counts = statements.count(market)
         rows = _rounds(market, asked.seconds, asked.rounds)
     report(rows, counts)
+    autotrade.report(most_offers=10_000)
     if asked.json:
         asked.json.write_text(json.dumps({"rows": rows, "statements": counts}, indent=2) + "\n")
 
