@@ -25,7 +25,7 @@ METHODS = ("post", "put", "patch", "delete")
 @pytest.fixture
 def market(make_app: Any) -> Any:
     """An application whose own test client is asked, in this process."""
-    return make_app(["auth", "auction", "wallet"], rate_limits={"*": "off"})
+    return make_app(["auth", "auction", "wallet", "autotrade"], rate_limits={"*": "off"})
 
 
 @pytest.fixture
