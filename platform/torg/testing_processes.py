@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 
+_STOP_SECONDS = 3.0
+
+
 def free_port() -> int:
     """A port of the loopback address that nobody listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -58,12 +61,16 @@ class Child:
         """Let a paused one go on."""
         self._signal(signal.SIGCONT)
 
-    def stop(self) -> None:
-        """End it in order; one that does not listen is killed."""
+    def ask_to_stop(self) -> None:
+        """Tell it to end in order, and do not wait."""
         self.resume()
         self._signal(signal.SIGTERM)
+
+    def stop(self, seconds: float = 15.0) -> None:
+        """End it in order; one that does not listen for so long is killed."""
+        self.ask_to_stop()
         try:
-            self.process.wait(15)
+            self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -129,9 +136,11 @@ class Deployment:
         return self.start("run", "scheduler", **environ)
 
     def close(self) -> None:
-        """End every process."""
+        """End every process, all at the same time; whoever still waits for somebody is killed."""
+        for child in self.children:
+            child.ask_to_stop()
         for child in reversed(self.children):
-            child.stop()
+            child.stop(_STOP_SECONDS)
 
 
 def answers(url: str) -> bool:
