@@ -281,6 +281,26 @@ def test_inviter_and_guest_are_rewarded_with_the_guests_first_order_once(books, 
     assert club.points(ben) == Points(0, 220)
 
 
+def test_a_refund_of_that_order_takes_the_reward_from_both_and_the_next_one_earns_it(
+    books, club, anna
+):
+    ben = books.person("ben")
+    club.run(lambda: referrals.accept(ben.id, referrals.make_code(anna.id)))
+    first = {"source": "shop", "reference": name(ben, "first")}
+    club.earn(ben, 10, first["reference"], days=14)
+    assert club.take_back(**first, key=name(ben, "part"), points=4) == 4
+    assert (club.points(anna), club.points(ben)) == (Points(0, 200), Points(0, 206))
+    for _ in range(2):
+        assert club.take_back(**first, key=name(ben, "rest")) == 6
+    assert (club.points(anna), club.points(ben)) == (Points(0, 0), Points(0, 0))
+    for order in ("second", "third"):
+        club.earn(ben, 10, name(ben, order), days=14)
+    assert (club.points(anna), club.points(ben)) == (Points(0, 200), Points(0, 220))
+    club.take_back(source="shop", reference=name(ben, "second"), key=name(ben, "again"))
+    assert (club.points(anna), club.points(ben)) == (Points(0, 0), Points(0, 10))
+    assert books.prove() == []
+
+
 def test_nobody_is_invited_twice_late_by_himself_or_in_a_circle(books, club, anna):
     ben, late = books.person("ben"), books.person("late")
     code = club.run(lambda: referrals.make_code(anna.id))

@@ -27,9 +27,9 @@ def providers_make_sense() -> str:
     """Providers tell nothing that contradicts what they told before.
 
     Raises:
-        Degraded: they do; somebody has to look at `wallet_provider_event`.
+        Degraded: they do, and nobody has acknowledged it: `admin/provider-events`.
     """
     odd = payments.odd_events()
     if odd:
-        raise Degraded(f"{odd} events of payment providers in 7 days contradict what is booked")
+        raise Degraded(f"{odd} events of payment providers wait to be looked at")
     return "nothing contradicts what is booked"

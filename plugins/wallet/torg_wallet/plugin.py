@@ -7,11 +7,13 @@ import click
 
 from torg import config, hookimpl
 from torg.contracts import Service
+from torg.events import Event
 from torg.health import HealthCheck
 from torg.jobs import Job
+from torg.mail import MailTemplate
 from torg.schedules import Schedule
 from torg_ledger.payments import PaymentProvider
-from torg_wallet import checks, commands, hookspecs, jobs, personal, sample
+from torg_wallet import checks, commands, emails, hookspecs, jobs, personal, sample, schemas
 from torg_wallet.models import MODELS
 from torg_wallet.providers.manual import Manual
 from torg_wallet.providers.sandbox import Sandbox
@@ -58,6 +60,21 @@ def torg_services() -> Iterable[Service]:
         Service("ledger", "1.1", LedgerService()),
         Service("bonus", "1.0", BonusService()),
     ]
+
+
+@hookimpl
+def torg_events() -> Iterable[Event]:
+    """How deposits and payouts end."""
+    return [
+        Event("wallet.deposit_ended", "1.0", schemas.PaymentEndedEvent),
+        Event("wallet.payout_ended", "1.0", schemas.PaymentEndedEvent),
+    ]
+
+
+@hookimpl
+def torg_mail_templates() -> Iterable[MailTemplate]:
+    """The mails."""
+    return emails.TEMPLATES
 
 
 @hookimpl

@@ -21,6 +21,7 @@ from torg.schemas import (
     Timestamp,
 )
 from torg_ledger import AccountKind, HoldStatus
+from torg_wallet.domain.payments import Outcome
 
 _TRANSFER = "TR9F86D081884C4D659A2FEAA0C55AD015"
 _EUROS = {"amount": "25.00", "currency": "EUR"}
@@ -140,6 +141,38 @@ class ConfirmPayment(Schema):
 
     outcome = Enum(["succeeded", "failed"], load_default="succeeded", example="succeeded")
     reason = Text(maximum=500, minimum=0, load_default="", description="Why it failed.")
+
+
+class ProviderEventSchema(Schema):
+    """What a provider told, what came of it, and what somebody of the house says about it."""
+
+    id = Id(required=True)
+    provider = Text(required=True, **_PROVIDER)  # type: ignore[arg-type]
+    event_id = Text(maximum=255, required=True, example="evt_7Zk3")
+    reference = Text(maximum=255, required=True, example="DP0123456789ABCDEF01234567")
+    status = Text(maximum=40, required=True, example="succeeded")
+    amount = MoneyField(minor="amount_minor", required=True)
+    outcome = Enum([str(each) for each in Outcome], required=True)
+    created_at = Timestamp(required=True)
+    acknowledged_by = Text(maximum=150, required=True, allow_none=True, example="clara")
+    acknowledged_at = Timestamp(required=True, allow_none=True)
+    note = Text(maximum=500, minimum=0, required=True)
+
+
+class Acknowledgement(Schema):
+    """That somebody has looked at an event that made no sense, and what it was."""
+
+    note = Text(maximum=500, strip=True, required=True, example="A test of theirs; they confirmed.")
+
+
+class PaymentEndedEvent(Schema):
+    """The domain events `wallet.deposit_ended` and `wallet.payout_ended` 1.0: told once."""
+
+    reference = Text(maximum=40, required=True)
+    identity_id = Id(required=True)
+    amount = MoneyField(required=True)
+    provider = Text(required=True, **_PROVIDER)  # type: ignore[arg-type]
+    is_done = Boolean(required=True, description="Whether the money has moved.")
 
 
 class ReceivedSchema(Schema):

@@ -34,6 +34,10 @@ class Outcome(StrEnum):
     WRONG_AMOUNT = "wrong_amount"
 
 
+# What somebody has to look at.
+ODD = (Outcome.CONTRADICTS, Outcome.UNKNOWN_PAYMENT, Outcome.WRONG_AMOUNT)
+
+
 def step(kind: PaymentKind, present: str, told: PaymentStatus) -> tuple[str, Outcome]:
     """Where a payment stands after an event.
 

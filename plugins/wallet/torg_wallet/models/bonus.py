@@ -143,12 +143,18 @@ class ReferralCode(Base):
 
 
 class Referral(Base):
-    """Who was invited by whom: once in a life; `number` counts the inviter's guests."""
+    """Who was invited by whom: once in a life; `number` counts the inviter's guests.
+
+    `lot_id` is the lot that the reward was given for; a refund of it takes the reward back, which
+    `reversals` counts.
+    """
 
     __tablename__ = "wallet_referral"
     __table_args__ = (
         UniqueConstraint("inviter_id", "number", name="uq_wallet_referral_inviter_id_number"),
         CheckConstraint("invited_id <> inviter_id AND number > 0", name="people"),
+        CheckConstraint("reversals >= 0", name="reversals"),
+        Index("ix_wallet_referral_lot_id", "lot_id", postgresql_where=sql("lot_id IS NOT NULL")),
     )
 
     invited_id: Mapped[int] = mapped_column(
@@ -157,6 +163,10 @@ class Referral(Base):
     inviter_id: Mapped[int] = mapped_column(ForeignKey(PERSON, ondelete="CASCADE"))
     number: Mapped[int] = mapped_column(Integer)
     rewarded_at: Mapped[datetime | None]
+    lot_id: Mapped[int | None] = mapped_column(
+        ForeignKey("wallet_bonus_lot.id", ondelete="RESTRICT")
+    )
+    reversals: Mapped[int] = mapped_column(Integer, server_default=sql("0"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 

@@ -135,6 +135,20 @@ class ProviderEventRow(Fact, Base):
     outcome: Mapped[str] = mapped_column(Text)
 
 
+class EventAcknowledgement(Base):
+    """Somebody of the house has looked at an odd event, and what he says about it."""
+
+    __tablename__ = "wallet_event_acknowledgement"
+    __table_args__ = (CheckConstraint("char_length(note) BETWEEN 1 AND 500", name="note"),)
+
+    event_id: Mapped[int] = mapped_column(
+        ForeignKey("wallet_provider_event.id", ondelete="RESTRICT"), primary_key=True
+    )
+    identity_id: Mapped[int] = mapped_column(ForeignKey(PERSON, ondelete="RESTRICT"))
+    note: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
 class Adjustment(Fact, Base):
     """A correction by people of the house, with its reason; large ones wait for a second person."""
 
@@ -170,4 +184,4 @@ class Adjustment(Fact, Base):
     decided_at: Mapped[datetime | None]
 
 
-MODELS = (Deposit, Payout, ProviderEventRow, Adjustment)
+MODELS = (Deposit, Payout, ProviderEventRow, EventAcknowledgement, Adjustment)

@@ -3,21 +3,33 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, select
 
 from torg.db import session
 from torg.filters import above, below, equals
 from torg.listing import Listing
-from torg.schemas import Enum, Text, Timestamp
+from torg.schemas import Boolean, Enum, Text, Timestamp
 from torg_ledger import HoldStatus
+from torg_wallet.domain.payments import ODD, Outcome
 from torg_wallet.models.bonus import Lot, PromoCode
 from torg_wallet.models.ledger import Account, EntryRow, Hold, Transfer
-from torg_wallet.models.payments import Adjustment, Deposit, Payout
+from torg_wallet.models.payments import (
+    Adjustment,
+    Deposit,
+    EventAcknowledgement,
+    Payout,
+    ProviderEventRow,
+)
 from torg_wallet.queries import balances
 from torg_wallet.queries.holds import LIVE_STATUS
 
 PURPOSE = r"[a-z][a-z0-9_.]{0,63}"
 _CURRENCY = Text(maximum=3, pattern="[A-Z]{3}", example="EUR")
+_PROVIDER = Text(maximum=64, pattern="[a-z][a-z0-9_]*", example="sandbox")
+_IS_WAITING = and_(
+    ProviderEventRow.outcome.in_([str(each) for each in ODD]),
+    EventAcknowledgement.event_id.is_(None),
+)
 _PURPOSE = Text(maximum=64, pattern=PURPOSE, example="order")
 
 
@@ -68,6 +80,21 @@ class PayoutListing(Listing):
     default_sort = "-id"
     filters = {  # noqa: RUF012 - declared so by the host
         "status": equals(Enum(["held", "sent", "settled", "returned"]), Payout.status),
+    }
+
+
+class EventListing(Listing):
+    """What providers told, newest first."""
+
+    key = ProviderEventRow.id
+    default_sort = "-id"
+    filters = {  # noqa: RUF012 - declared so by the host
+        "provider": equals(_PROVIDER, ProviderEventRow.provider),
+        "reference": equals(
+            Text(maximum=40, example="DP0123456789ABCDEF01234567"), ProviderEventRow.reference
+        ),
+        "outcome": equals(Enum([str(each) for each in Outcome]), ProviderEventRow.outcome),
+        "is_waiting": equals(Boolean(), _IS_WAITING),
     }
 
 

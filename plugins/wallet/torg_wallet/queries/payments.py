@@ -7,8 +7,14 @@ from sqlalchemy import Row, Select, func, literal, select, text, union_all
 
 from torg.db import session
 from torg_ledger.payments import PaymentKind
+from torg_wallet.domain.payments import ODD
 from torg_wallet.models.ledger import Hold, Transfer
-from torg_wallet.models.payments import Deposit, Payout, ProviderEventRow
+from torg_wallet.models.payments import (
+    Deposit,
+    EventAcknowledgement,
+    Payout,
+    ProviderEventRow,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +107,34 @@ def silent(minutes: int, limit: int) -> list[str]:
     return list(rows.scalars())
 
 
-def odd_events(days: int = 7) -> int:
-    """How many events of the last days contradict a payment's end or amount, or name no payment."""
-    recent = func.statement_timestamp() - text(f"interval '{int(days)} days'")
-    counted = (
-        select(func.count())
-        .select_from(ProviderEventRow)
+def events() -> "Select[*tuple[Any, ...]]":
+    """What providers told, with what somebody said about it."""
+    return select(
+        *ProviderEventRow.__table__.columns,
+        EventAcknowledgement.identity_id.label("acknowledged_by_id"),
+        EventAcknowledgement.created_at.label("acknowledged_at"),
+        func.coalesce(EventAcknowledgement.note, "").label("note"),
+    ).outerjoin(EventAcknowledgement, EventAcknowledgement.event_id == ProviderEventRow.id)
+
+
+def event(event_id: int) -> Row[Any]:
+    """One of them."""
+    return session.execute(events().where(ProviderEventRow.id == event_id)).one()
+
+
+def odd_events() -> int:
+    """How many events contradict a payment's end or amount, or name no payment, and wait for eyes.
+
+    Counts no further than a thousand.
+    """
+    waiting = (
+        select(ProviderEventRow.id)
+        .outerjoin(EventAcknowledgement, EventAcknowledgement.event_id == ProviderEventRow.id)
         .where(
-            ProviderEventRow.outcome.in_(("contradicts", "unknown_payment", "wrong_amount")),
-            ProviderEventRow.created_at > recent,
+            ProviderEventRow.outcome.in_([str(each) for each in ODD]),
+            EventAcknowledgement.event_id.is_(None),
         )
+        .limit(1000)
+        .subquery()
     )
-    return int(session.execute(counted).scalar_one())
+    return int(session.execute(select(func.count()).select_from(waiting)).scalar_one())

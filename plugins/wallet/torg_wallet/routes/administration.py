@@ -18,7 +18,7 @@ from torg_wallet.errors import (
 from torg_wallet.queries import lists
 from torg_wallet.queries import payments as queries
 from torg_wallet.routes.blueprint import blueprint
-from torg_wallet.services import adjustments, payments, proving
+from torg_wallet.services import adjustments, attention, payments, proving
 
 _ADJUST, _APPROVE = "wallet.adjustment.create", "wallet.adjustment.approve"
 _CONFIRM, _PROVE = "wallet.payment.confirm", "wallet.proof.read"
@@ -98,6 +98,29 @@ def confirm_payout(arguments: dict[str, Any], reference: str) -> Any:
     return _confirmed(PaymentKind.PAYOUT, reference, arguments)
 
 
+@blueprint.route("/admin/provider-events", methods=["GET"])
+@blueprint.requires(_CONFIRM)
+@blueprint.arguments(lists.EventListing.arguments(), location="query")
+@blueprint.response(200, lists.EventListing.envelope(schemas.ProviderEventSchema))
+def list_provider_events(arguments: dict[str, Any]) -> Any:
+    """List what payment providers told, newest first; `is_waiting` are those to look at."""
+    page = lists.EventListing.page(queries.events(), arguments)
+    page["items"] = _signed(page["items"])
+    return page
+
+
+@blueprint.route("/admin/provider-events/<int:event_id>/acknowledge", methods=["POST"])
+@blueprint.requires(_CONFIRM, verified=True)
+@blueprint.idempotent
+@blueprint.arguments(schemas.Acknowledgement)
+@blueprint.response(200, schemas.ProviderEventSchema)
+@blueprint.fails(NotFoundError)
+def acknowledge_provider_event(arguments: dict[str, Any], event_id: int) -> Any:
+    """Say what an event was that contradicts the books. It changes nothing in them."""
+    attention.acknowledge(identity.current(), event_id, arguments["note"])
+    return _signed([queries.event(event_id)])[0]
+
+
 @blueprint.route("/admin/proof", methods=["GET"])
 @blueprint.requires(_PROVE)
 @blueprint.limit("6 per minute", by="identity")
@@ -118,6 +141,17 @@ def _confirmed(kind: PaymentKind, reference: str, arguments: dict[str, Any]) -> 
 
 def _adjustment(adjustment_id: int) -> Any:
     return _named([lists.adjustment(adjustment_id)])[0]
+
+
+def _signed(rows: list[Any]) -> list[dict[str, Any]]:
+    names = contracts.require("users").names({row.acknowledged_by_id for row in rows} - {None})
+    return [
+        {
+            **row._mapping,  # noqa: SLF001 - SQLAlchemy's public name for it
+            "acknowledged_by": names.get(row.acknowledged_by_id),
+        }
+        for row in rows
+    ]
 
 
 def _named(rows: list[Any]) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from torg.errors import NotFoundError
 from torg.identity import Identity
 from torg.money import Money
 from torg_ledger import AccountKind, Entry
+from torg_wallet import emails
 from torg_wallet.errors import (
     AdjustmentDecidedError,
     OwnMoneyError,
@@ -138,6 +139,7 @@ def _post(adjustment_id: int, owner_id: int, amount: Money, reason: str, actor_i
         "description": reason,
         "actor_id": actor_id,
     }
+    emails.tell_adjusted(adjustment_id, owner_id, amount, reason)
     posted = _LEDGER.post([Entry(account, amount), Entry(house, -amount)], **named)
     return int(
         session.execute(

@@ -65,13 +65,17 @@ class BonusService:
         available_at: datetime,
     ) -> None:
         """Give points for a paid order, and what an invitation promised with the first ones."""
-        if give(identity_id, points, source, reference, available_at):
-            for person, guest in referrals.due(identity_id):
+        lot_id = give(identity_id, points, source, reference, available_at)
+        if lot_id is not None:
+            for each in referrals.due(identity_id, lot_id):
                 worth = _settings().referral_points
-                give(person, worth, SOURCE, f"referral:{guest}:{person}", available_at)
+                give(each.person_id, worth, SOURCE, each.reference, available_at)
 
     def take_back(self, *, source: str, reference: str, key: str, points: int | None = None) -> int:
-        """Take earned points back; returns how many could be taken."""
+        """Take earned points back; returns how many could be taken.
+
+        A reward for an invitation goes with the whole of the points that it was given for.
+        """
         lot = queries.lot(source, reference)
         if lot is None:
             return 0
@@ -107,6 +111,9 @@ class BonusService:
                 taken_minor=number,
             )
         )
+        if lot.taken_back_minor + wanted == lot.amount_minor:
+            for each in referrals.forfeited(lot.id):
+                self.take_back(source=SOURCE, reference=each.reference, key=each.reference)
         return number
 
     def spend(self, identity_id: int, points: int, *, source: str, reference: str) -> None:
@@ -152,8 +159,8 @@ class BonusService:
 
 def give(
     identity_id: int, points: int, source: str, reference: str, available_at: datetime
-) -> bool:
-    """Make a lot; False when this reference had made it before.
+) -> int | None:
+    """Make a lot and return its id; None when this reference had made it before.
 
     Raises:
         KeyReusedError: the reference stands for other points.
@@ -164,10 +171,11 @@ def give(
     is_known = queries.transfer_id(SOURCE, key) is not None
     _post(sides, "points_earned", key)
     if is_known:
-        return False
+        return None
     valid = timedelta(days=_settings().points_valid_days)
-    session.execute(
-        insert(Lot).values(
+    lot_id: int = session.execute(
+        insert(Lot)
+        .values(
             identity_id=identity_id,
             source=source,
             external_reference=reference,
@@ -177,9 +185,10 @@ def give(
             available_at=available_at,
             expires_at=available_at + valid,
         )
-    )
+        .returning(Lot.id)
+    ).scalar_one()
     _settle(identity_id, accounts)
-    return True
+    return lot_id
 
 
 def settle(identity_id: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import func, insert, select, text, update
 
-from torg import config, outbox
+from torg import config, events, outbox
 from torg.db import database_now, session
 from torg.errors import FieldProblem
 from torg.identity import Identity
@@ -23,6 +23,7 @@ from torg_ledger.payments import (
     PaymentStatus,
     ProviderEvent,
 )
+from torg_wallet import emails
 from torg_wallet.domain import payments as rules
 from torg_wallet.domain.payments import Outcome
 from torg_wallet.errors import (
@@ -276,8 +277,30 @@ def _move(found: queries.Payment, status: str, event: ProviderEvent, actor_id: i
         values["transfer_id"] = _book(found, event, actor_id)
     elif event.status is PaymentStatus.FAILED and found.hold_reference is not None:
         _LEDGER.void(found.hold_reference)
+    if event.status is not PaymentStatus.PROCESSING:
+        _tell(found, event)
     model = MODEL[found.kind]
     session.execute(update(model).where(model.reference == found.reference).values(**values))
+
+
+def _tell(found: queries.Payment, event: ProviderEvent) -> None:
+    """Tell the person by mail and other plugins by an event; a final status comes only once."""
+    amount = Money(found.amount_minor, found.currency)
+    is_done = event.status is PaymentStatus.SUCCEEDED
+    emails.tell_payment(
+        *(found.kind, found.reference, found.identity_id, amount, found.provider),
+        is_done=is_done,
+        reason=event.reason[:500],
+        destination=found.destination,
+    )
+    facts = {
+        "reference": found.reference,
+        "identity_id": found.identity_id,
+        "amount": amount,
+        "provider": found.provider,
+        "is_done": is_done,
+    }
+    events.publish(f"wallet.{found.kind}_ended", facts)
 
 
 def _book(found: queries.Payment, event: ProviderEvent, actor_id: int | None) -> int:

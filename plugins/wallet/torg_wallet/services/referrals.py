@@ -5,6 +5,7 @@ once.
 """
 
 import secrets
+from dataclasses import dataclass
 
 from sqlalchemy import func, insert, select, text, update
 
@@ -75,15 +76,47 @@ def accept(identity_id: int, code: str) -> None:
     )
 
 
-def due(identity_id: int) -> list[tuple[int, int]]:
-    """Who is rewarded now that this person has earned his first points, as (person, guest).
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """Points that somebody gets because a guest has earned some; `reference` names their lot."""
 
-    Both are, once: the reward is marked as given in the same transaction.
+    person_id: int
+    reference: str
+
+
+def due(identity_id: int, lot_id: int) -> list[Reward]:
+    """Who is rewarded now that this person has earned the points of a lot: guest and inviter, once.
+
+    The reward is marked as given in the same transaction.
     """
-    inviter_id: int | None = session.execute(
+    row = session.execute(
         update(Referral)
         .where(Referral.invited_id == identity_id, Referral.rewarded_at.is_(None))
-        .values(rewarded_at=func.clock_timestamp())
-        .returning(Referral.inviter_id)
-    ).scalar()
-    return [] if inviter_id is None else [(inviter_id, identity_id), (identity_id, identity_id)]
+        .values(rewarded_at=func.clock_timestamp(), lot_id=lot_id)
+        .returning(Referral.inviter_id, Referral.reversals)
+    ).one_or_none()
+    return [] if row is None else _rewards(row.inviter_id, identity_id, row.reversals)
+
+
+def forfeited(lot_id: int) -> list[Reward]:
+    """Whose reward falls away now that the whole lot it was given for was taken back.
+
+    The next order of the guest earns it anew.
+    """
+    row = session.execute(
+        update(Referral)
+        .where(Referral.lot_id == lot_id, Referral.rewarded_at.is_not(None))
+        .values(rewarded_at=None, lot_id=None, reversals=Referral.reversals + 1)
+        .returning(Referral.invited_id, Referral.inviter_id, Referral.reversals)
+    ).one_or_none()
+    if row is None:
+        return []
+    return _rewards(row.inviter_id, row.invited_id, row.reversals - 1)
+
+
+def _rewards(inviter_id: int, guest_id: int, round_: int) -> list[Reward]:
+    # The first round has the shorter name, as rewards had before they could be undone.
+    suffix = f":{round_}" if round_ else ""
+    return [
+        Reward(person, f"referral:{guest_id}:{person}{suffix}") for person in (inviter_id, guest_id)
+    ]
