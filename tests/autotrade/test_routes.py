@@ -329,3 +329,11 @@ def test_jobs_of_schedules_are_the_three_runs(market):
     torg_jobs.run_due(market.app)
     (run,) = market.get("/admin/runs", market.person(role="admin"), kind="sales")["items"]
     assert run["finished_at"] is not None
+
+
+def test_a_car_model_changed_meanwhile_is_not_overwritten(market):
+    car, staff = market.car(), market.person(role="manager")
+    seen = {"If-Match": market.call("GET", f"/car-models/{car}").headers["ETag"]}
+    market.send("PATCH", f"/car-models/{car}", staff, {"engine": "2.0"}, 200, headers=seen)
+    market.send("PATCH", f"/car-models/{car}", staff, {"engine": "3.0"}, 412, headers=seen)
+    assert market.call("DELETE", f"/car-models/{car}", staff, headers=seen).status_code == 412

@@ -12,9 +12,12 @@ _TICKS = 52
 
 def fill(demo: Demo) -> None:
     """Four dealers, six suppliers, forty models, twenty buyers and twelve months."""
-    people = identities()
-    if len(people) < 3:
+    known = identities()
+    if len(known) < 10:
         return
+    # The second and third whom the accounts plugin makes are those that visitors sign in as: one
+    # of them has a dealer, the other buys.
+    people = [*known[3:9], known[1], *known[9:], known[2], known[0]]
     start = demo.now - timedelta(days=365)
     trade = Trade.begin(demo.random, start, people=people, transaction=runs.inline)
     for number in range(_TICKS):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from torg import etag
 from torg.errors import NotFoundError
 from torg_autotrade.errors import CarModelExistsError, CarModelUnknownError
 from torg_autotrade.queries import lists, single
@@ -35,26 +36,34 @@ def create_car_model(arguments: dict[str, Any]) -> Any:
 @blueprint.fails(NotFoundError)
 def get_car_model(car_model_id: int) -> Any:
     """Show a car model."""
-    return _found(single.car_model(car_model_id))
+    row = single.car_model(car_model_id)
+    if row is None:
+        raise NotFoundError
+    etag.attach(_tag(row))
+    return row
 
 
 @blueprint.route("/car-models/<int:car_model_id>", methods=["PATCH"])
 @blueprint.requires(CATALOGUE)
+@blueprint.if_match
 @blueprint.arguments(shapes.ChangeCarModel)
 @blueprint.response(200, shapes.CarModel)
 @blueprint.fails(CarModelUnknownError, CarModelExistsError)
 def change_car_model(arguments: dict[str, Any], car_model_id: int) -> Any:
     """Change a car model."""
+    etag.require_match(_tag(catalogue.lock(car_model_id)))
     catalogue.change(car_model_id, arguments)
     return single.car_model(car_model_id)
 
 
 @blueprint.route("/car-models/<int:car_model_id>", methods=["DELETE"])
 @blueprint.requires(CATALOGUE)
+@blueprint.if_match
 @blueprint.response(204)
 @blueprint.fails(CarModelUnknownError)
 def remove_car_model(car_model_id: int) -> None:
     """Take a car model out of the catalogue; what dealers have of it is still sold."""
+    etag.require_match(_tag(catalogue.lock(car_model_id)))
     catalogue.change(car_model_id, {"is_active": False})
 
 
@@ -67,7 +76,5 @@ def list_price_history(arguments: dict[str, Any]) -> Any:
     return lists.PriceHistoryListing.page(lists.PRICE_HISTORY, arguments)
 
 
-def _found(row: Any) -> Any:
-    if row is None:
-        raise NotFoundError
-    return row
+def _tag(row: Any) -> str:
+    return etag.of([row.id, row.updated_at])

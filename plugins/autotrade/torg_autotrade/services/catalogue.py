@@ -34,6 +34,20 @@ def create(given: Mapping[str, Any]) -> int:
     return int(made)
 
 
+def lock(car_model_id: int) -> Any:
+    """A model's row, kept from others until the end of the transaction; sales of it wait, too.
+
+    Raises:
+        CarModelUnknownError: there is none.
+    """
+    row = session.execute(
+        select(CarModel).where(CarModel.id == car_model_id, CarModel.is_active).with_for_update()
+    ).scalar_one_or_none()
+    if row is None:
+        raise CarModelUnknownError
+    return row
+
+
 def change(car_model_id: int, given: Mapping[str, Any]) -> None:
     """Change a model, or with `is_active` false take it out.
 
@@ -41,12 +55,7 @@ def change(car_model_id: int, given: Mapping[str, Any]) -> None:
         CarModelUnknownError: there is none.
         CarModelExistsError: another one is described so.
     """
-    # Under the row's lock, which a sales run takes too: nothing is sold of a model that is leaving.
-    row = session.execute(
-        select(CarModel).where(CarModel.id == car_model_id, CarModel.is_active).with_for_update()
-    ).scalar_one_or_none()
-    if row is None:
-        raise CarModelUnknownError
+    row = lock(car_model_id)
     described = ("make", "model", "body_type", "fuel_type", "transmission", "engine", "model_year")
     twin = session.execute(
         select(CarModel.id).where(
