@@ -7,6 +7,7 @@ import pytest
 from torg import jobs as torg_jobs
 from torg import mail, openapi, openapi_rules, outbox
 from torg.db import unit_of_work
+from torg_autotrade.domain.prices import with_margin
 
 EURO = {"amount": "10000.00", "currency": "EUR"}
 DEALER = {
@@ -337,3 +338,16 @@ def test_a_car_model_changed_meanwhile_is_not_overwritten(market):
     market.send("PATCH", f"/car-models/{car}", staff, {"engine": "2.0"}, 200, headers=seen)
     market.send("PATCH", f"/car-models/{car}", staff, {"engine": "3.0"}, 412, headers=seen)
     assert market.call("DELETE", f"/car-models/{car}", staff, headers=seen).status_code == 412
+
+
+def test_prices_follow_a_new_margin_unless_they_are_fixed(market):
+    first, second = market.car(), market.car()
+    market.supplier({first: 1_000_003, second: 2_000_000})
+    dealer = market.dealer(target_stock=1)
+    market.run("supply")
+    owner = market.owner("dealer", dealer)
+    fixed = {"price": {"amount": "30000.00", "currency": "EUR"}}
+    market.send("PATCH", f"/dealers/{dealer}/stock/{second}", owner, fixed, 204)
+    market.send("PATCH", f"/dealers/{dealer}", owner, {"margin_percent": "12.35"}, 200)
+    assert market.stock(dealer, first).price_minor == with_margin(1_000_003, 1235)
+    assert market.stock(dealer, second).price_minor == 3_000_000

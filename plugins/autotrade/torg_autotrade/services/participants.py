@@ -41,6 +41,21 @@ ON CONFLICT (supplier_id, car_model_id) DO UPDATE
    SET price_minor = excluded.price_minor, currency = excluded.currency,
        priced_at = excluded.priced_at, is_active = true, updated_at = clock_timestamp()
 """)
+_LOCK_LINES = text("""
+SELECT id FROM autotrade_car_model
+ WHERE id IN (SELECT car_model_id FROM autotrade_dealer_stock WHERE dealer_id = :dealer_id)
+ ORDER BY id FOR SHARE
+""")
+# In whole hundredths of a per cent and half up, as `domain.prices.with_margin` reckons it.
+_REPRICE = text("""
+UPDATE autotrade_dealer_stock s
+   SET price_minor = c.cost + (2 * c.cost * :margin + 10000) / 20000,
+       priced_at = clock_timestamp(), updated_at = clock_timestamp()
+  FROM (SELECT DISTINCT ON (l.stock_id) l.stock_id, l.unit_cost_minor AS cost
+          FROM autotrade_stock_lot l JOIN autotrade_dealer_stock k ON k.id = l.stock_id
+         WHERE k.dealer_id = :dealer_id ORDER BY l.stock_id, l.id DESC) AS c
+ WHERE s.id = c.stock_id AND NOT s.is_price_fixed
+""")
 _LAST_COST = text("""
 SELECT l.unit_cost_minor FROM autotrade_stock_lot l
  WHERE l.stock_id = :stock_id ORDER BY l.id DESC LIMIT 1
@@ -88,6 +103,14 @@ def change(kind: str, owner: Identity, number: int, given: Mapping[str, Any]) ->
         )
     if kind == "dealer":
         catalogue.match(dealer_id=number)
+        if "margin_percent" in values:
+            _reprice(number, values["margin_percent"])
+
+
+def _reprice(dealer_id: int, margin: Decimal) -> None:
+    """Let prices that are not fixed follow a new margin, with sales of these models waiting."""
+    session.execute(_LOCK_LINES, {"dealer_id": dealer_id})
+    session.execute(_REPRICE, {"dealer_id": dealer_id, "margin": int(margin * 100)})
 
 
 def own(kind: str, owner: Identity, number: int, *, lock: bool = False) -> Any:
