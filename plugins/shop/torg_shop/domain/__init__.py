@@ -1,0 +1,1 @@
+"""Rules of the shop, pure: no database and no web."""

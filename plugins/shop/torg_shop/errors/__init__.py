@@ -1,0 +1,1 @@
+"""What the shop refuses. Each class docstring is the page behind `type`."""

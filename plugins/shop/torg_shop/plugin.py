@@ -1,0 +1,45 @@
+"""What the shop hands to the host. It imports everything of the plugin."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from torg import hookimpl
+from torg.jobs import Job
+from torg.schedules import Schedule
+from torg_shop import jobs
+from torg_shop.models import MODELS
+from torg_shop.routes import blueprint
+from torg_shop.settings import ShopSettings
+
+if TYPE_CHECKING:
+    from torg.blueprint import Blueprint
+
+
+@hookimpl
+def torg_settings() -> type[ShopSettings]:
+    """The section `[shop]`."""
+    return ShopSettings
+
+
+@hookimpl
+def torg_models() -> Iterable[type]:
+    """The tables."""
+    return MODELS
+
+
+@hookimpl
+def torg_blueprints() -> "Iterable[Blueprint]":
+    """The routes."""
+    return [blueprint]
+
+
+@hookimpl
+def torg_jobs() -> Iterable[Job]:
+    """Background work."""
+    return jobs.JOBS
+
+
+@hookimpl
+def torg_schedules() -> Iterable[Schedule]:
+    """When it is due."""
+    return jobs.SCHEDULES

@@ -1,0 +1,213 @@
+"""Lists of products: what they may be filtered, searched and sorted by, and their columns.
+
+One statement tells everything a page shows: categories, tags and pictures come with their product.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy import (
+    Text as SqlText,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
+
+from torg import storage
+from torg.filters import Filter, above, amount_at_least, amount_at_most, below, equals
+from torg.listing import Listing
+from torg.prepared import Prepared, widened
+from torg.schemas import Boolean, Id, List, Text, Timestamp
+from torg_shop.models.catalogue import Category, Product, ProductTag, StockLevel, Tag
+from torg_shop.models.media import Media
+
+_MOST_TAGS_ASKED, _MOST_ATTRIBUTES_ASKED = 10, 10
+_FREE = StockLevel.on_hand > StockLevel.reserved
+
+
+def is_below(category_id: Any) -> ColumnElement[bool]:
+    """Whether a product is in this category or one below it."""
+    tree = select(Category.id).where(Category.id == category_id).cte("below", recursive=True)
+    tree = tree.union(select(Category.id).join(tree, Category.parent_id == tree.c.id))
+    return Product.category_id.in_(select(tree.c.id))
+
+
+def _has_tags(names: list[str]) -> ColumnElement[bool]:
+    """Every one of the tags is on it."""
+    return and_(
+        *(
+            Product.id.in_(
+                select(ProductTag.product_id)
+                .join(Tag, Tag.id == ProductTag.tag_id)
+                .where(Tag.name == name, Tag.is_active)
+            )
+            for name in names
+        )
+    )
+
+
+def _has_attributes(given: list[str]) -> ColumnElement[bool]:
+    """`name:value`; a value that reads as a number or a truth matches as that too."""
+    return and_(*(_has_attribute(*each.split(":", 1)) for each in given))
+
+
+def _has_attribute(name: str, value: str) -> ColumnElement[bool]:
+    meant: list[Any] = [value]
+    if value in ("true", "false"):
+        meant.append(value == "true")
+    try:
+        number = float(value)
+    except ValueError:
+        pass
+    else:
+        if abs(number) < 2**53:
+            meant.append(int(number) if number.is_integer() else number)
+    return or_(*(Product.attributes.contains({name: each}) for each in meant))
+
+
+def _is_free(wanted: bool) -> ColumnElement[bool]:
+    free = Product.id.in_(select(StockLevel.product_id).where(_FREE))
+    return free if wanted else ~free
+
+
+class ProductListing(Listing):
+    """Products; the newest first unless asked otherwise."""
+
+    key = Product.id
+    sorts = {  # noqa: RUF012 - declared so by the host
+        "price": Product.price_minor,
+        "name": Product.name,
+        "created_at": Product.created_at,
+        "popularity": Product.popularity,
+    }
+    default_sort = "-id"
+    filters = {  # noqa: RUF012 - declared so by the host
+        "category": Filter(Id(description="This category and all below it."), is_below),
+        "price_min": amount_at_least(Product.price_minor, Product.currency),
+        "price_max": amount_at_most(Product.price_minor, Product.currency),
+        "currency": equals(Text(maximum=3, pattern="[A-Z]{3}", example="EUR"), Product.currency),
+        "sku": equals(Text(maximum=64, example="KET-1"), Product.sku),
+        "tag": Filter(
+            List(
+                Text(maximum=60, example="new"),
+                maximum=_MOST_TAGS_ASKED,
+                minimum=1,
+                description="Has this tag; given more than once, all of them.",
+            ),
+            _has_tags,
+        ),
+        "attribute": Filter(
+            List(
+                Text(maximum=561, pattern="[^:]{1,60}:.{0,500}", example="colour:red"),
+                maximum=_MOST_ATTRIBUTES_ASKED,
+                minimum=1,
+                description="`name:value`; given more than once, all of them.",
+            ),
+            _has_attributes,
+        ),
+        "in_stock": Filter(Boolean(), _is_free),
+        "created_after": above(Timestamp(), Product.created_at),
+        "created_before": below(Timestamp(), Product.created_at),
+    }
+    search = Product.search
+
+
+_TAGS = (
+    select(func.array_agg(aggregate_order_by(Tag.name, Tag.name), type_=ARRAY(SqlText)))
+    .join(ProductTag, ProductTag.tag_id == Tag.id)
+    .where(ProductTag.product_id == Product.id, Tag.is_active)
+    .correlate(Product)
+    .scalar_subquery()
+)
+_PICTURE = func.jsonb_build_array(
+    Media.id, Media.kind, Media.alt, Media.position, Media.key, Media.thumbnail_key
+)
+_PICTURES = (
+    select(func.jsonb_agg(aggregate_order_by(_PICTURE, Media.position, Media.id), type_=JSONB))
+    .where(Media.product_id == Product.id, Media.is_active)
+    .correlate(Product)
+    .scalar_subquery()
+)
+COLUMNS: Select[*tuple[Any, ...]] = (
+    select(
+        Product.id,
+        Product.name,
+        Product.description,
+        Product.sku,
+        Product.price_minor,
+        Product.currency,
+        Product.category_id,
+        Category.name.label("category_name"),
+        Product.attributes,
+        func.coalesce(_FREE, False).label("in_stock"),
+        Product.popularity,
+        Product.created_at,
+        Product.updated_at,
+        Product.is_active,
+        _TAGS.label("tag_names"),
+        _PICTURES.label("pictures"),
+    )
+    .outerjoin(Category, Category.id == Product.category_id)
+    .outerjoin(StockLevel, StockLevel.product_id == Product.id)
+)
+SHOWN = COLUMNS.where(Product.is_active)
+_ONE = Prepared(COLUMNS.where(Product.id == bindparam("product_id", type_=BigInteger)))
+_ANY_OF = Prepared(
+    SHOWN.where(
+        Product.id == func.any(cast(bindparam("ids", type_=ARRAY(BigInteger)), ARRAY(BigInteger)))
+    )
+)
+_MOST_ID = 2**63 - 1
+
+
+def page(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """A page of what is for sale, in one statement."""
+    found = ProductListing.page(SHOWN, arguments)
+    return {**found, "items": shown(found["items"])}
+
+
+def find(product_id: int) -> Any | None:
+    """One product, removed or not; None when there is none."""
+    rows = _ONE.rows({"product_id": product_id}) if product_id <= _MOST_ID else []
+    return shown(rows)[0] if rows else None
+
+
+def among(product_ids: list[int]) -> list[Any]:
+    """Those of the products that are for sale, in the order of the ids."""
+    place = {each: number for number, each in enumerate(product_ids)}
+    rows = _ANY_OF.rows({"ids": product_ids}) if product_ids else []
+    return shown(sorted(rows, key=lambda row: place[row.id]))
+
+
+def shown(rows: list[Any]) -> list[Any]:
+    """The rows with category, tags and pictures as the schema shows them."""
+    return widened(rows, ("category", "tags", "media"), _facts)
+
+
+def _facts(row: Any) -> tuple[Any, ...]:
+    category = None
+    if row.category_id is not None:
+        category = {"id": row.category_id, "name": row.category_name}
+    return category, row.tag_names or [], [_picture(each) for each in row.pictures or ()]
+
+
+def _picture(columns: list[Any]) -> dict[str, Any]:
+    number, kind, alt, position, key, thumbnail = columns
+    url = storage.url(key)
+    return {
+        "id": number,
+        "kind": kind,
+        "alt": alt,
+        "position": position,
+        "url": url,
+        "thumbnail_url": url if thumbnail is None else storage.url(thumbnail),
+    }

@@ -1,0 +1,24 @@
+"""The settings of the shop: section `[shop]`, variables `TORG_SHOP_…`."""
+
+from pydantic import Field
+
+from torg.config import Section
+
+
+class ShopSettings(Section):
+    """What a deployment may choose."""
+
+    cache_seconds: int = Field(
+        60,
+        ge=0,
+        le=3600,
+        description="How long answers of the catalogue are kept at most; 0 keeps none.",
+    )
+    export_rows: int = Field(
+        20_000, ge=1, description="Most products that are exported at once; more become a job."
+    )
+    import_rows: int = Field(50_000, ge=1, le=1_000_000, description="Most rows of an import.")
+    pictures: int = Field(20, ge=1, le=100, description="Most pictures of one product.")
+    bought_together_support: int = Field(
+        2, ge=1, description="In how many orders two products must meet to be recommended."
+    )

@@ -1,0 +1,48 @@
+"""A shop on a real database, asked over HTTP."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from torg import db
+from torg.testing import AppMaker, Environment, Person
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Shop:
+    """An application with the shop; every call is a unit of work of its own."""
+
+    app: Any
+
+    def work(self, act: Callable[[], Any]) -> Any:
+        """What `act()` returns, committed."""
+        return db.in_transaction(act, self.app)
+
+    def person(self, **facts: Any) -> Person:
+        """Somebody new."""
+        return self.app.extensions["torg.testing"].add(f"person{next(_numbers)}", **facts)
+
+
+@pytest.fixture(scope="module")
+def make_shop(
+    torg_environment: Environment, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Shop]]:
+    """Makes applications with the shop, on databases of their own, for a module."""
+    maker = AppMaker(torg_environment, tmp_path_factory.mktemp("shop"))
+
+    def make(*more: str, **section: Any) -> Shop:
+        return Shop(maker([*more, "shop"], sections={"shop": section}))
+
+    yield make
+    maker.close()
+
+
+@pytest.fixture(scope="module")
+def shop(make_shop) -> Shop:
+    """One shop for a module."""
+    return make_shop()
