@@ -252,6 +252,16 @@ class TestForgotten:
         self._forgot(api, phone=PHONE)
         assert texts(PHONE) == known
 
+    def test_the_code_of_a_text_message_proves_no_address(
+        self, api: Any, anna: str, texts: Any, sql: Any
+    ) -> None:
+        sql("UPDATE auth_user SET email = 'victim@example.com'")
+        self._forgot(api, phone=PHONE)
+        code = _code(texts(PHONE), anna)
+        body = {"email": "victim@example.com", "code": code, "password": "another sentence"}
+        assert api.post("/password/reset", body).get_json()["code"] == "code_invalid"
+        assert sql("SELECT email_verified_at FROM auth_user") == [(None,)]
+
     def test_nobody_learns_whether_a_number_has_an_account(self, api: Any, texts: Any) -> None:
         self._forgot(api, phone=PHONE)
         assert texts(PHONE) == []

@@ -16,6 +16,7 @@ class Purpose(StrEnum):
 
     CONFIRM_EMAIL = "confirm_email"
     RESET_PASSWORD = "reset_password"  # noqa: S105 - the name of a purpose
+    RESET_BY_PHONE = "reset_by_phone"
     CHANGE_USERNAME = "change_username"
     CHANGE_EMAIL = "change_email"
     CHANGE_PHONE = "change_phone"

@@ -124,7 +124,7 @@ def void_codes(user_id: int, kind: Kind) -> None:
     """Codes that went to where the account was reached before mean nothing any more."""
     if kind is Kind.USERNAME:
         return
-    purposes = [Purpose.RESET_PASSWORD, *PURPOSES.values()]
+    purposes = [Purpose.RESET_PASSWORD, Purpose.RESET_BY_PHONE, *PURPOSES.values()]
     if kind is Kind.EMAIL:
         purposes.append(Purpose.CONFIRM_EMAIL)
     codes.void(user_id, *purposes)

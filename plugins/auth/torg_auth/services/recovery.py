@@ -1,7 +1,8 @@
 """Setting a forgotten password anew: by mail, or by telephone for accounts without an address.
 
 A number is enough only where there is no confirmed address: whoever takes over a telephone number
-must not get into an account whose mails he cannot read.
+must not get into an account whose mails he cannot read. The two kinds of code have purposes of
+their own: a text message proves no address.
 """
 
 from sqlalchemy import select, update
@@ -43,7 +44,7 @@ def send_asked_code(phone: str, caller: Caller) -> bool:
         return False
     user_id, _ = found
     record(SecurityEventKind.PASSWORD_RESET_ASKED, caller, user_id=user_id, by="phone")
-    issued = codes.issue(user_id, Purpose.RESET_PASSWORD)
+    issued = codes.issue(user_id, Purpose.RESET_BY_PHONE)
     return texts.queue_code(user_id, phone, issued.id)
 
 
@@ -94,7 +95,7 @@ def _reset_by_mail(email: str, code: str, password_hash: str, caller: Caller) ->
 @leaving_traces
 def _reset_by_phone(phone: str, code: str, password_hash: str, caller: Caller) -> TorgError | None:
     found = _reached_by(phone)
-    used = None if found is None else codes.use_code_of(found[1], Purpose.RESET_PASSWORD, code)
+    used = None if found is None else codes.use_code_of(found[1], Purpose.RESET_BY_PHONE, code)
     if used is None:
         return CodeInvalidError()
     _set(used[0], password_hash, caller)
