@@ -131,13 +131,15 @@ SELECT a.owner_id, 'Supplier ' || n, 1990, 'DE', a.id FROM generate_series(1, 20
 INSERT INTO autotrade_supplier_price (supplier_id, car_model_id, price_minor, currency)
 SELECT s.id, m.id, 1000000 + (s.id * 7919 + m.id * 104729) % 100000, 'EUR'
   FROM autotrade_supplier s CROSS JOIN autotrade_car_model m;
-INSERT INTO autotrade_supplier_tier SELECT id, 10 + id, id % 5 FROM autotrade_supplier;
-INSERT INTO autotrade_dealer_tier SELECT id, 2, id % 4 FROM autotrade_dealer;
+INSERT INTO autotrade_supplier_tier (supplier_id, at_purchases, percent)
+SELECT id, 10 + id, id % 5 FROM autotrade_supplier;
+INSERT INTO autotrade_dealer_tier (dealer_id, at_purchases, percent)
+SELECT id, 2, id % 4 FROM autotrade_dealer;
 """)
 _OFFERS = text("""
 INSERT INTO autotrade_offer (buyer_id, car_model_id, max_price_minor, currency, hold_reference)
 SELECT b.id, m.id, 2000000, 'EUR', h.reference
-  FROM generate_series(1, :offers) AS n
+  FROM generate_series(CAST(:first AS integer), CAST(:last AS integer)) AS n
   JOIN autotrade_buyer b ON b.id = 1 + n * 31 % :buyers
   JOIN autotrade_car_model m ON m.id = 1 + n % :models
  CROSS JOIN LATERAL wallet_place_hold(b.account_id, 2000000, 'EUR', 'autotrade', 'offer',
@@ -175,9 +177,11 @@ def _fund() -> None:
 
 
 def _offer(offers: int) -> None:
-    with db.unit_of_work():
-        sizes = {"offers": offers, "buyers": BUYERS, "models": MODELS}
-        db.session.execute(_OFFERS, sizes)
+    sizes = {"offers": offers, "buyers": BUYERS, "models": MODELS}
+    for first in range(1, offers + 1, 5_000):
+        with db.unit_of_work():
+            part = {"first": first, "last": min(first + 4_999, offers)}
+            db.session.execute(_OFFERS, {**sizes, **part})
     with db.unit_of_work("statement"):
         db.session.execute(text("ANALYZE autotrade_offer"))
         db.session.execute(text("ANALYZE wallet_hold"))

@@ -76,7 +76,7 @@ def naive(found, bought, wish):
     return (None, number, price)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(lines(), wishes())
 def test_the_cheapest_is_truly_cheapest_offer_after_offer(found, asked):
     slow = [

@@ -213,3 +213,16 @@ def test_supply_statements_do_not_grow_with_dealers(market, count_queries):
             found.append(count.total)
         counts.append(found)
     assert counts[0] == counts[1]
+
+
+def test_replaced_tiers_are_kept_but_count_no_more(market):
+    model = market.car()
+    supplier = market.supplier({model: 1_000_000}, tiers={0: "10.00"})
+    owner = market.owner("supplier", supplier)
+    market.send("PUT", f"/suppliers/{supplier}/tiers", owner, {"tiers": []}, 200)
+    assert market.get(f"/suppliers/{supplier}/tiers") == {"tiers": []}
+    rows = market.sql("SELECT is_active FROM autotrade_supplier_tier")
+    assert [row.is_active for row in rows] == [False]
+    market.dealer(target_stock=1)
+    market.run("supply")
+    assert deals(market)[0].total_minor == 1_000_000

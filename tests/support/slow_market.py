@@ -32,9 +32,11 @@ class SlowMarket:
         for each in sql("SELECT * FROM autotrade_promotion ORDER BY id"):
             kind = "dealer" if each.supplier_id is None else "supplier"
             self.promotions[kind, each.dealer_id or each.supplier_id].append(each)
-        self.dealer_tiers = self._tiers(sql("SELECT dealer_id AS id, * FROM autotrade_dealer_tier"))
+        self.dealer_tiers = self._tiers(
+            sql("SELECT dealer_id AS whose, * FROM autotrade_dealer_tier WHERE is_active")
+        )
         self.supplier_tiers = self._tiers(
-            sql("SELECT supplier_id AS id, * FROM autotrade_supplier_tier")
+            sql("SELECT supplier_id AS whose, * FROM autotrade_supplier_tier WHERE is_active")
         )
         self.lines = {r.id: r for r in sql("SELECT * FROM autotrade_dealer_stock")}
         self.offers = {r.id: r for r in sql("SELECT * FROM autotrade_offer")}
@@ -54,7 +56,7 @@ class SlowMarket:
     def _tiers(self, rows: list[Any]) -> dict[int, list[tuple[int, Decimal]]]:
         found: dict[int, list[tuple[int, Decimal]]] = defaultdict(list)
         for row in sorted(rows, key=lambda each: each.at_purchases):
-            found[row.id].append((row.at_purchases, row.percent))
+            found[row.whose].append((row.at_purchases, row.percent))
         return found
 
     def judge(self) -> list[str]:

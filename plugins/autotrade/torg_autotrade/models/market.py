@@ -109,17 +109,23 @@ class SupplierPrice(Record, Base):
     priced_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
-class SupplierTier(Base):
+class SupplierTier(Record, Base):
     """From so many units on, a dealer gets so many per cent off at this supplier."""
 
     __tablename__ = "autotrade_supplier_tier"
     __table_args__ = (
         CheckConstraint("at_purchases >= 0", name="at_purchases"),
         CheckConstraint("percent >= 0 AND percent < 100", name="percent"),
+        Index(
+            "uq_autotrade_supplier_tier_active",
+            *("supplier_id", "at_purchases"),
+            unique=True,
+            postgresql_where=text("is_active"),
+        ),
     )
 
-    supplier_id: Mapped[int] = key(SUPPLIER, primary_key=True)
-    at_purchases: Mapped[int] = mapped_column(Integer, primary_key=True)
+    supplier_id: Mapped[int] = key(SUPPLIER)
+    at_purchases: Mapped[int] = mapped_column(Integer)
     percent: Mapped[Decimal] = mapped_column(Numeric(5, 2))
 
 
@@ -184,17 +190,23 @@ class DealerStock(Record, Base):
     priced_at: Mapped[datetime | None]
 
 
-class DealerTier(Base):
+class DealerTier(Record, Base):
     """From so many units on, a buyer gets so many per cent off at this dealer."""
 
     __tablename__ = "autotrade_dealer_tier"
     __table_args__ = (
         CheckConstraint("at_purchases >= 0", name="at_purchases"),
         CheckConstraint("percent >= 0 AND percent < 100", name="percent"),
+        Index(
+            "uq_autotrade_dealer_tier_active",
+            *("dealer_id", "at_purchases"),
+            unique=True,
+            postgresql_where=text("is_active"),
+        ),
     )
 
-    dealer_id: Mapped[int] = key(DEALER, primary_key=True)
-    at_purchases: Mapped[int] = mapped_column(Integer, primary_key=True)
+    dealer_id: Mapped[int] = key(DEALER)
+    at_purchases: Mapped[int] = mapped_column(Integer)
     percent: Mapped[Decimal] = mapped_column(Numeric(5, 2))
 
 

@@ -10,12 +10,12 @@ from torg_autotrade.models.trading import Decision, Offer
 from torg_autotrade.queries import lists
 
 _TIERS = text(
-    "SELECT at_purchases, percent FROM autotrade_dealer_tier WHERE dealer_id = :id"
+    "SELECT at_purchases, percent FROM autotrade_dealer_tier WHERE dealer_id = :id AND is_active"
     " ORDER BY at_purchases"
 )
 _SUPPLIER_TIERS = text(
     "SELECT at_purchases, percent FROM autotrade_supplier_tier"
-    " WHERE supplier_id = :id ORDER BY at_purchases"
+    " WHERE supplier_id = :id AND is_active ORDER BY at_purchases"
 )
 _OF_DEALER = text("""
 SELECT coalesce(sum(quantity), 0)::bigint AS cars,

@@ -22,7 +22,7 @@ SELECT id, {side}_id AS side_id, (percent * 100)::integer AS percent, amount_min
 """
 _TIERS = """
 SELECT {side}_id AS side_id, at_purchases, (percent * 100)::integer AS percent
-  FROM autotrade_{side}_tier WHERE {side}_id = ANY (:ids)
+  FROM autotrade_{side}_tier WHERE {side}_id = ANY (:ids) AND is_active
 """
 _SIDES = ("dealer", "supplier")
 _PROMOTIONS_OF = {side: text(_PROMOTIONS.format(side=side)) for side in _SIDES}

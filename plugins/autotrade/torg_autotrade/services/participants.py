@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import func, insert, select, text, update
 
 from torg.db import session
 from torg.errors import NotFoundError
@@ -138,7 +138,11 @@ def set_tiers(kind: str, owner: Identity, number: int, tiers: Sequence[Mapping[s
     own(kind, owner, number, lock=True)
     model = _TIER[kind]
     side = f"{kind}_id"
-    session.execute(delete(model).where(getattr(model, side) == number))
+    session.execute(
+        update(model)
+        .where(getattr(model, side) == number, model.is_active)
+        .values(is_active=False, updated_at=func.clock_timestamp())
+    )
     if tiers:
         session.execute(insert(model), [{side: number, **each} for each in tiers])
 
