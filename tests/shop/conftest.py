@@ -46,3 +46,48 @@ def make_shop(
 def shop(make_shop) -> Shop:
     """One shop for a module."""
     return make_shop()
+
+
+STAFF = ("shop.catalogue.manage", "shop.stock.manage")
+
+
+class Staff:
+    """Somebody who runs the catalogue, by HTTP."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.client = shop.app.test_client()
+        self.headers = shop.person(permissions=STAFF).headers
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """One call below `/api/v1/shop/admin/`."""
+        return self.client.open(
+            f"/api/v1/shop/admin/{path}",
+            method=method,
+            json=body,
+            headers={**self.headers, **headers},
+        )
+
+    def make(self, path: str, **body: Any) -> Any:
+        """Something new; its JSON."""
+        answer = self.call("POST", path, body)
+        assert answer.status_code == 201, answer.json
+        return answer.json
+
+    def product(self, **facts: Any) -> Any:
+        """A new product; its JSON."""
+        number = next(_numbers)
+        price = {"amount": "10.00", "currency": "EUR"}
+        given = {"name": f"Thing {number}", "sku": f"S-{number}", "price": price, **facts}
+        return self.make("products", **given)
+
+
+@pytest.fixture(scope="module")
+def staff(shop) -> Staff:
+    """Somebody who runs the catalogue."""
+    return Staff(shop)
+
+
+@pytest.fixture
+def fresh(make_shop) -> Shop:
+    """An empty shop."""
+    return make_shop()

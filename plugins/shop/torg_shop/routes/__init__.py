@@ -1,6 +1,10 @@
 """The routes, below `/api/v1/shop`."""
 
-from torg_shop.routes import catalogue
+from torg_shop.routes import (
+    administration_categories,
+    administration_products,
+    catalogue,
+)
 from torg_shop.routes.blueprint import blueprint
 
-__all__ = ["blueprint", "catalogue"]
+__all__ = ["administration_categories", "administration_products", "blueprint", "catalogue"]

@@ -13,7 +13,9 @@ from torg.schemas import (
     List,
     MoneyField,
     Nested,
+    QuerySchema,
     Schema,
+    Slug,
     Text,
     Timestamp,
     Url,
@@ -120,3 +122,163 @@ class Product(Schema):
     media = List(Nested(Picture), maximum=MOST_PICTURES)
     in_stock = Boolean(description="Whether at least one is free to be ordered.")
     created_at = Timestamp()
+
+
+class Card(Product):
+    """A product with all that its page shows."""
+
+    category_path = List(
+        Nested(CategoryName), maximum=100, description="From the root to its own category."
+    )
+    similar = List(Nested(Product), maximum=8)
+
+
+class ManagedProduct(Product):
+    """A product as staff see it; the ETag of this is what If-Match asks for."""
+
+    is_active = Boolean()
+    popularity = Integer(minimum=0)
+    updated_at = Timestamp()
+
+
+def _price(**options: Any) -> MoneyField:
+    return MoneyField(maximum_minor=MOST_MINOR, description="What one costs.", **options)
+
+
+def _tags(**options: Any) -> List:
+    return List(
+        Text(maximum=60, strip=True, example="new"),
+        maximum=MOST_TAGS,
+        unique=True,
+        description="By name; those there are not yet are made.",
+        **options,
+    )
+
+
+class CreateProduct(Schema):
+    """A new product."""
+
+    name = Text(maximum=100, strip=True, required=True, example="A kettle")
+    description = Text(
+        maximum=10_000, minimum=0, multiline=True, load_default="", example="It whistles."
+    )
+    sku = Text(maximum=64, strip=True, required=True, example="KET-1")
+    price = _price(required=True)
+    category_id = Id(allow_none=True, load_default=None)
+    tags = _tags(load_default=list)
+    attributes = Attributes(load_default=dict)
+    on_hand = Integer(minimum=0, maximum=10**9, load_default=0, description="How many there are.")
+
+
+class ChangeProduct(Schema):
+    """What is left out stays."""
+
+    name = Text(maximum=100, strip=True, example="A kettle")
+    description = Text(maximum=10_000, minimum=0, multiline=True, example="It whistles.")
+    sku = Text(maximum=64, strip=True, example="KET-1")
+    price = _price()
+    category_id = Id(allow_none=True)
+    tags = _tags()
+    attributes = Attributes()
+
+
+class CreateCategory(Schema):
+    """A new category."""
+
+    name = Text(maximum=100, strip=True, required=True, example="Kettles")
+    slug = Slug(maximum=80, allow_none=True, load_default=None, example="kettles")
+    parent_id = Id(allow_none=True, load_default=None)
+    position = Integer(minimum=0, maximum=10**6, load_default=0)
+
+
+class ChangeCategory(Schema):
+    """What is left out stays; another `parent_id` moves it with all below it."""
+
+    name = Text(maximum=100, strip=True, example="Kettles")
+    slug = Slug(maximum=80, example="kettles")
+    parent_id = Id(allow_none=True)
+    position = Integer(minimum=0, maximum=10**6)
+
+
+class Category(Schema):
+    """A category as staff see it."""
+
+    id = Id()
+    parent_id = Id(allow_none=True)
+    name = Text(maximum=100, example="Kettles")
+    slug = Slug(maximum=80, example="kettles")
+    position = Integer(minimum=0)
+    updated_at = Timestamp()
+
+
+class _Branches(HostField):
+    """Categories below a category, of any depth; ready to be written."""
+
+    def openapi(self) -> dict[str, Any]:
+        """One level is described; those below look the same."""
+        kinds = {"name": "string", "slug": "string", "children": "array"}
+        names = ("id", "name", "slug", "position", "product_count", "children")
+        properties = {name: {"type": kinds.get(name, "integer")} for name in names}
+        properties["children"]["items"] = {"type": "object"}  # type: ignore[assignment]
+        return {
+            "type": "array",
+            "items": {"type": "object", "required": list(names), "properties": properties},
+        }
+
+    def example_value(self) -> Any:
+        """A root with nothing below it."""
+        facts = {"id": 1, "name": "Kitchen", "slug": "kitchen", "position": 0}
+        return [{**facts, "product_count": 12, "children": []}]
+
+
+class CategoryTree(Schema):
+    """All categories, each once, below its parent; counts include what is below."""
+
+    items = _Branches()
+
+
+class NamedTag(Schema):
+    """A tag's name."""
+
+    name = Text(maximum=60, strip=True, required=True, example="new")
+
+
+class SetStock(Schema):
+    """How many there are."""
+
+    on_hand = Integer(minimum=0, maximum=10**9, required=True, example=12)
+
+
+class Stock(Schema):
+    """How many there are, are promised and are free."""
+
+    product_id = Id()
+    on_hand = Integer(minimum=0)
+    reserved = Integer(minimum=0)
+    available = Integer(minimum=0)
+
+
+class SimilarProducts(Schema):
+    """Products like one, the likest first."""
+
+    items = List(Nested(Product), maximum=100)
+
+
+class Recommended(Schema):
+    """Products that might please."""
+
+    items = List(Nested(Product), maximum=100)
+    basis = Enum(("bought_together", "popular"))
+
+
+class RecommendationQuery(QuerySchema):
+    """For what, and how many."""
+
+    product_id = Id(description="What goes with this one; without it, what is popular.")
+    limit = Integer(minimum=1, maximum=50, load_default=12, example=12)
+
+
+class HowMany(QuerySchema):
+    """How many at most."""
+
+    limit = Integer(minimum=1, maximum=50, load_default=8, example=8)
