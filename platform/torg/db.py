@@ -129,6 +129,7 @@ def init(app: flask.Flask) -> None:
             _count_statements(engine)
             _switch_autocommit_locally(engine)
             event.listen(engine, "connect", _read_moments_quickly)
+    app.teardown_appcontext(_release_forgotten)
 
 
 def statistics() -> Statistics:
@@ -235,6 +236,13 @@ def _release(unit: Unit) -> None:
     connection, unit.connection = unit.connection, None
     if connection is not None and unit.release is not None:
         unit.release(connection)
+
+
+def _release_forgotten(_error: BaseException | None) -> None:
+    # An answer that is still being streamed may read once more when its unit of work has ended.
+    unit: Unit | None = g.get("torg_unit")
+    if unit is not None:
+        _release(unit)
 
 
 class CommitUnknownError(Exception):

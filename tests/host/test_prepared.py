@@ -107,6 +107,15 @@ class TestUnitOfWork:
             assert pool.checkedout() == 1
         assert pool.checkedout() == 0
 
+    def test_what_is_read_after_the_end_holds_no_connection_for_longer(self, app: Any) -> None:
+        with db.unit_of_work("read", app):
+            pool = db.db.engine.pool
+            COUNT.scalar()
+        with app.app_context():
+            db.begin("read")
+            COUNT.scalar()
+        assert pool.checkedout() == 0
+
     def test_a_read_that_fails_gives_its_connection_back_too(self, app: Any) -> None:
         with app.app_context():
             pool = db.db.engine.pool
