@@ -151,7 +151,7 @@ def test_stock_never_falls_below_what_is_promised(shop, staff):
 def test_characteristics_that_cannot_be_kept_are_refused(staff):
     price = {"amount": "1.00", "currency": "EUR"}
     wrong = (
-        [], {"a": None}, {"a": []}, {"a": "x" * 501}, {"": 1}, {"a\0": 1}, {"a": "\ud800"},
+        [], {"a": None}, {"a": []}, {"a": "x" * 501}, {"": 1}, {"a\0": 1},
         {"a": 2**60}, {str(n): n for n in range(51)},
     )  # fmt: skip
     for attributes in wrong:

@@ -132,12 +132,13 @@ def test_unknown_products_are_404_for_everybody(shop):
         assert client.get(f"{API}/{path}").status_code == 404
 
 
+@pytest.fixture(scope="module")
+def uncached(make_shop):
+    return make_shop(cache_seconds=0)
+
+
 class TestStatements:
     """A list of 50 with category, tags and pictures costs at most three, however many there are."""
-
-    @pytest.fixture(scope="class")
-    def uncached(self, make_shop):
-        return make_shop(cache_seconds=0)
 
     @pytest.mark.parametrize("number", [1, 1000])
     def test_of_a_list_are_constant(self, uncached, number, count_queries):

@@ -50,6 +50,6 @@ _CYRILLIC = dict(
 def slug_of(name: str) -> str:
     """Lower-case Latin letters and digits joined by hyphens; "category" when none are left."""
     latin = "".join(_CYRILLIC.get(letter, letter) for letter in name.lower()).replace("_", "")
-    plain = unicodedata.normalize("NFKD", latin).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", latin).encode("ascii", "ignore").decode().lower()
     words = re.findall(r"[a-z0-9]+", plain)
     return "-".join(words)[:_LONGEST].strip("-") or "category"

@@ -2,6 +2,7 @@
 
 from torg.jobs import Job
 from torg.schedules import Schedule
+from torg_shop.jobs import catalogue
 
-JOBS: tuple[Job, ...] = ()
+JOBS: tuple[Job, ...] = catalogue.JOBS
 SCHEDULES: tuple[Schedule, ...] = ()

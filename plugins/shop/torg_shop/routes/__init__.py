@@ -4,7 +4,16 @@ from torg_shop.routes import (
     administration_categories,
     administration_products,
     catalogue,
+    exchange,
+    media,
 )
 from torg_shop.routes.blueprint import blueprint
 
-__all__ = ["administration_categories", "administration_products", "blueprint", "catalogue"]
+__all__ = [
+    "administration_categories",
+    "administration_products",
+    "blueprint",
+    "catalogue",
+    "exchange",
+    "media",
+]

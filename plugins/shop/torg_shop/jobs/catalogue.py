@@ -1,0 +1,41 @@
+"""Background work of the catalogue: small pictures, files that go, long exports."""
+
+from datetime import timedelta
+from typing import Any
+
+from torg import outbox, storage
+from torg.db import database_now
+from torg.jobs import Job, JobRun
+from torg_shop.queries import export
+from torg_shop.services import exporting, media
+
+Payload = dict[str, Any]
+_EXPORT_KEPT = timedelta(days=2)
+
+
+def make_thumbnail(payload: Payload, _run: JobRun) -> None:
+    """Make the small form of a picture."""
+    media.make_thumbnail(payload["media_id"])
+
+
+def remove_file(payload: Payload, _run: JobRun) -> None:
+    """Take a file that no row names any more out of the storage."""
+    storage.delete(payload["key"])
+
+
+def export_all(payload: Payload, run: JobRun) -> Payload:
+    """Write the catalogue into the storage, for the one who asked."""
+    total = export.count()
+    key, number = exporting.stored(
+        payload["format"], lambda done: run.progress(min(done, total), total)
+    )
+    run.progress(total, total)
+    outbox.enqueue("shop.remove_file", {"key": key}, key=key, run_at=database_now() + _EXPORT_KEPT)
+    return {"file": key, "rows": number}
+
+
+JOBS = (
+    Job("shop.make_thumbnail", make_thumbnail),
+    Job("shop.remove_file", remove_file, priority=outbox.BULK),
+    Job("shop.export", export_all, limit_seconds=1800),
+)

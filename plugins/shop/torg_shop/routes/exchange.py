@@ -1,0 +1,65 @@
+"""The whole catalogue as a file, and products out of one."""
+
+from typing import Any
+
+import flask
+from werkzeug.wsgi import FileWrapper
+
+from torg import config, identity, job_routes, outbox
+from torg_shop.domain.formats import CONTENT_TYPES
+from torg_shop.domain.pictures import LARGEST_BYTES
+from torg_shop.errors.catalogue import TableUnreadableError
+from torg_shop.queries import export
+from torg_shop.routes.blueprint import CATALOGUE, blueprint
+from torg_shop.schemas import exchange as shapes
+from torg_shop.services import exporting, importing
+from torg_shop.settings import ShopSettings
+
+_CHUNK_BYTES = 65536
+
+
+@blueprint.route("/products/export", methods=["GET"])
+@blueprint.requires()
+@blueprint.transaction("write")
+@blueprint.arguments(shapes.ExportQuery, location="query")
+@blueprint.response(200, description="The file; 202 with its job when there are many products.")
+def export_products(arguments: dict[str, Any]) -> Any:
+    """Export the whole catalogue with all fields, as XLSX or CSV.
+
+    Above the setting `export_rows` the answer is 202, and `Location` tells where the job is.
+    """
+    wanted = arguments["format"]
+    if export.count() > config.plugin_settings("shop", ShopSettings).export_rows:
+        job_id = outbox.enqueue(
+            "shop.export", {"format": wanted}, identity_id=identity.current().id
+        )
+        assert job_id is not None
+        answer = flask.jsonify({"job_id": job_id})
+        answer.status_code = 202
+        answer.headers.extend(job_routes.location(job_id))
+        return answer
+    answer = flask.Response(
+        FileWrapper(exporting.spooled(wanted), _CHUNK_BYTES),
+        mimetype=CONTENT_TYPES[wanted],
+        direct_passthrough=True,
+    )
+    answer.headers.set("Content-Disposition", "attachment", filename=f"products.{wanted}")
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@blueprint.route("/admin/products/import", methods=["POST"])
+@blueprint.requires(CATALOGUE)
+@blueprint.arguments(shapes.ImportQuery, location="query")
+@blueprint.arguments(shapes.ImportFile, location="files")
+@blueprint.response(200, shapes.ImportReport)
+@blueprint.fails(TableUnreadableError)
+def import_products(arguments: dict[str, Any], files: dict[str, Any]) -> Any:
+    """Enter and change products by a CSV or XLSX table; rows are told apart by `sku`.
+
+    Columns: sku, name, description, price, currency, category (`Kitchen / Kettles`), tags
+    (`new|loud`), attributes (JSON), on_hand. What has no column stays as it is.
+    """
+    content = files["file"].stream.read(LARGEST_BYTES + 1)
+    report = importing.run(content, dry_run=arguments["dry_run"])
+    return {**vars(report), "dry_run": arguments["dry_run"]}

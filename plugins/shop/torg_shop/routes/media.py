@@ -1,0 +1,44 @@
+"""Pictures of products, for staff."""
+
+from typing import Any
+
+from torg.errors import NotFoundError
+from torg_shop.domain.pictures import LARGEST_BYTES
+from torg_shop.errors.catalogue import PictureUnreadableError, TooManyPicturesError
+from torg_shop.routes.administration_products import managed
+from torg_shop.routes.blueprint import CATALOGUE, blueprint
+from torg_shop.schemas import catalogue as shapes
+from torg_shop.schemas import exchange
+from torg_shop.services import media
+
+
+@blueprint.route("/admin/products/<int:product_id>/media", methods=["POST"])
+@blueprint.requires(CATALOGUE)
+@blueprint.arguments(exchange.PictureAbout, location="query")
+@blueprint.arguments(exchange.PictureFile, location="files")
+@blueprint.response(201, shapes.ManagedProduct)
+@blueprint.fails(NotFoundError, PictureUnreadableError, TooManyPicturesError)
+def add_picture(arguments: dict[str, Any], files: dict[str, Any], product_id: int) -> Any:
+    """Add a picture to a product; it is drawn anew, without what else is in the file."""
+    media.add(product_id, files["image"].stream.read(LARGEST_BYTES + 1), arguments)
+    return managed(product_id)
+
+
+@blueprint.route("/admin/products/<int:product_id>/media/<int:media_id>", methods=["PATCH"])
+@blueprint.requires(CATALOGUE)
+@blueprint.arguments(exchange.ChangePicture)
+@blueprint.response(200, shapes.ManagedProduct)
+@blueprint.fails(NotFoundError)
+def change_picture(arguments: dict[str, Any], product_id: int, media_id: int) -> Any:
+    """Describe or move a picture."""
+    media.change(product_id, media_id, arguments)
+    return managed(product_id)
+
+
+@blueprint.route("/admin/products/<int:product_id>/media/<int:media_id>", methods=["DELETE"])
+@blueprint.requires(CATALOGUE)
+@blueprint.response(204)
+@blueprint.fails(NotFoundError)
+def remove_picture(product_id: int, media_id: int) -> None:
+    """Remove a picture; its files leave the storage."""
+    media.remove(product_id, media_id)

@@ -1,0 +1,63 @@
+"""Files that come and go: exports, imports, pictures."""
+
+from flask_smorest.fields import Upload
+
+from torg.schemas import Boolean, Enum, Integer, List, Nested, QuerySchema, Schema, Text
+from torg_shop.domain.formats import FORMATS
+
+
+class ExportQuery(QuerySchema):
+    """Which form."""
+
+    format = Enum(FORMATS, load_default="xlsx", example="xlsx")
+
+
+class ImportQuery(QuerySchema):
+    """Whether to try only."""
+
+    dry_run = Boolean(load_default=False, example=True, description="Tell what would be done.")
+
+
+class ImportFile(Schema):
+    """The table."""
+
+    file = Upload(required=True, metadata={"description": "CSV in UTF-8, or XLSX."})
+
+
+class RowProblem(Schema):
+    """What is wrong with one row."""
+
+    row = Integer(minimum=1, description="The line of the table; names stand in line 1.")
+    column = Text(maximum=100, example="price")
+    message = Text(maximum=500, example="Has to be a number.")
+
+
+class ImportReport(Schema):
+    """What an import did, or would do."""
+
+    dry_run = Boolean()
+    rows = Integer(minimum=0)
+    created = Integer(minimum=0)
+    updated = Integer(minimum=0)
+    failed = Integer(minimum=0)
+    errors = List(Nested(RowProblem), maximum=100, description="The first hundred.")
+
+
+class PictureFile(Schema):
+    """A picture as an upload."""
+
+    image = Upload(required=True, metadata={"description": "PNG, JPEG, WebP or GIF."})
+
+
+class PictureAbout(QuerySchema):
+    """What is said of a new picture."""
+
+    alt = Text(maximum=200, minimum=0, strip=True, example="From the side")
+    position = Integer(minimum=0, maximum=1000, description="At the end by default.")
+
+
+class ChangePicture(Schema):
+    """What is left out stays."""
+
+    alt = Text(maximum=200, minimum=0, strip=True, example="From the side")
+    position = Integer(minimum=0, maximum=1000)

@@ -1,0 +1,257 @@
+"""Products out of a table: those of a known SKU are changed, others entered, wrong rows named."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import orjson
+from marshmallow import ValidationError
+from sqlalchemy import delete, func, literal_column, select
+from sqlalchemy.dialects.postgresql import insert
+
+from torg import config
+from torg.db import session
+from torg.errors import TorgError
+from torg.money import format_amount, scale
+from torg_shop.models.catalogue import Category, Product, ProductTag, StockLevel
+from torg_shop.schemas.catalogue import CreateProduct
+from torg_shop.services import catalogue, categories, freshness
+from torg_shop.services.tables import Row, rows_of
+from torg_shop.settings import ShopSettings
+
+COLUMNS = (
+    *("sku", "name", "description", "price", "currency", "category"),
+    *("tags", "attributes", "on_hand"),
+)
+_AT_ONCE = 500
+_MOST_ERRORS = 100
+_PATH = " / "
+_LONGEST_NUMBER = 30
+_SHAPE = CreateProduct()
+
+
+@dataclass
+class Report:
+    """What an import did or, as a dry run, would do. `number` of an error is the file's line."""
+
+    rows: int = 0
+    created: int = 0
+    updated: int = 0
+    failed: int = 0
+    errors: list[dict[str, Any]] = field(default_factory=list)
+
+    def refuse(self, number: int, column: str, message: str) -> None:
+        """Note what is wrong with a row; the first hundred are told."""
+        if len(self.errors) < _MOST_ERRORS:
+            self.errors.append({"row": number, "column": column, "message": message})
+
+
+def run(content: bytes, *, dry_run: bool) -> Report:
+    """Take a table in. Right rows are kept even when others are wrong; a dry run keeps nothing.
+
+    Raises:
+        TableUnreadableError: it is no table of products.
+    """
+    most = config.plugin_settings("shop", ShopSettings).import_rows
+    rows = rows_of(content, most)
+    report = Report(rows=len(rows))
+    attempt = session.begin_nested()
+    tree = _Tree()
+    known: set[str] = set()
+    for chunk in _chunks([*enumerate(rows, start=2)]):
+        _take(chunk, report, tree, known)
+    if dry_run:
+        attempt.rollback()
+    else:
+        attempt.commit()
+        freshness.changed()
+    return report
+
+
+def _chunks(rows: list[tuple[int, Row]]) -> Iterator[list[tuple[int, Row]]]:
+    for start in range(0, len(rows), _AT_ONCE):
+        yield rows[start : start + _AT_ONCE]
+
+
+def _take(chunk: Sequence[tuple[int, Row]], report: Report, tree: "_Tree", seen: set[str]) -> None:
+    present = _present([row.get("sku", "") for _, row in chunk])
+    right = []
+    for number, row in chunk:
+        sku = row.get("sku", "")
+        if sku in seen:
+            report.refuse(number, "sku", "This SKU is in the table twice.")
+            report.failed += 1
+            continue
+        try:
+            given = _SHAPE.load(_body(row, present.get(sku)))
+        except ValidationError as error:
+            column, message = _first(error.messages)
+            report.refuse(number, column, message)
+        except (TorgError, _CellError) as error:
+            report.refuse(number, getattr(error, "column", "price"), str(error))
+        else:
+            seen.add(sku)
+            right.append((row, given))
+            continue
+        report.failed += 1
+    if right:
+        created = _write(right, present, tree)
+        report.created += created
+        report.updated += len(right) - created
+
+
+class _CellError(Exception):
+    """A cell that no schema can look at."""
+
+    def __init__(self, column: str, message: str) -> None:
+        super().__init__(message)
+        self.column = column
+
+
+def _present(skus: Sequence[str]) -> dict[str, Any]:
+    # A NUL cannot be asked for; the schema refuses it below.
+    asked = [each for each in skus if "\0" not in each]
+    columns = (Product.id, Product.sku, Product.name, Product.price_minor, Product.currency)
+    rows = session.execute(select(*columns).where(Product.sku.in_(asked)).with_for_update())
+    return {row.sku: row for row in rows}
+
+
+def _body(row: Row, before: Any | None) -> dict[str, Any]:
+    """The row as the body of a request; what has no column keeps what it was."""
+    body: dict[str, Any] = {"sku": row.get("sku", "")}
+    if "name" in row or before is None:
+        body["name"] = row.get("name", "")
+    else:
+        body["name"] = before.name
+    body["price"] = _price(row, before)
+    if "description" in row:
+        body["description"] = row["description"]
+    if "tags" in row:
+        body["tags"] = [each.strip() for each in row["tags"].split("|") if each.strip()]
+    if row.get("attributes"):
+        try:
+            body["attributes"] = orjson.loads(row["attributes"])
+        except orjson.JSONDecodeError:
+            raise _CellError("attributes", "Has to be a JSON object.") from None
+    if row.get("on_hand"):
+        if not row["on_hand"].isdecimal():
+            raise _CellError("on_hand", "Has to be a whole number of 0 or more.")
+        body["on_hand"] = int(row["on_hand"][:12])
+    return body
+
+
+def _price(row: Row, before: Any | None) -> dict[str, str]:
+    currency = row.get("currency") or (before.currency if before is not None else "")
+    if "price" not in row and before is not None:
+        return {"amount": format_amount(before.price_minor, before.currency), "currency": currency}
+    text = row.get("price", "")
+    try:
+        exact = Decimal(text)
+    except InvalidOperation:
+        exact = Decimal("NaN")
+    if not exact.is_finite() or len(text) > _LONGEST_NUMBER or abs(exact) > 10**15:
+        raise _CellError("price", "Has to be a number.")
+    if len(currency) == 3:
+        # A spreadsheet leaves out zeros at the end; the currency's digits are put back.
+        amount = f"{exact:.{scale(currency)}f}"
+        text = amount if Decimal(amount) == exact else text
+    return {"amount": text, "currency": currency}
+
+
+def _first(messages: Any) -> tuple[str, str]:
+    column, inner = next(iter(messages.items()))
+    while isinstance(inner, dict):
+        inner = next(iter(inner.values()))
+    return str(column), str(inner[0] if isinstance(inner, list) else inner)
+
+
+def _write(
+    right: Sequence[tuple[Row, dict[str, Any]]], present: dict[str, Any], tree: "_Tree"
+) -> int:
+    columns = right[0][0].keys()
+    rows = [_columns(row, given, tree) for row, given in right]
+    made = insert(Product).values(rows)
+    kept = {"name", "description", "price_minor", "currency", "category_id", "attributes"}
+    if "description" not in columns:
+        kept.remove("description")
+    if "category" not in columns:
+        kept.remove("category_id")
+    if "attributes" not in columns:
+        kept.remove("attributes")
+    made = made.on_conflict_do_update(
+        index_elements=["sku"],
+        set_={
+            **{name: made.excluded[name] for name in kept},
+            "is_active": True,
+            "updated_at": func.clock_timestamp(),
+        },
+    ).returning(Product.id, Product.sku, literal_column("xmax = 0").label("is_new"))
+    found = {row.sku: row for row in session.execute(made)}
+    _write_stock(right, found, has_column="on_hand" in columns)
+    if "tags" in columns:
+        _write_tags(right, found)
+    return sum(row.is_new for row in found.values())
+
+
+def _columns(row: Row, given: dict[str, Any], tree: "_Tree") -> dict[str, Any]:
+    return {
+        "sku": given["sku"],
+        "name": given["name"],
+        "description": given["description"],
+        "price_minor": given["price"].minor,
+        "currency": given["price"].currency,
+        "category_id": tree.find(row.get("category", "")),
+        "attributes": given["attributes"],
+    }
+
+
+def _write_stock(
+    right: Sequence[tuple[Row, dict[str, Any]]], found: dict[str, Any], *, has_column: bool
+) -> None:
+    rows = [
+        {"product_id": found[given["sku"]].id, "on_hand": given["on_hand"]} for _, given in right
+    ]
+    made = insert(StockLevel).values(sorted(rows, key=lambda row: row["product_id"]))
+    if has_column:
+        # Never below what is promised: that many are there.
+        on_hand = func.greatest(made.excluded.on_hand, StockLevel.reserved)
+        made = made.on_conflict_do_update(index_elements=["product_id"], set_={"on_hand": on_hand})
+    else:
+        made = made.on_conflict_do_nothing()
+    session.execute(made)
+
+
+def _write_tags(right: Sequence[tuple[Row, dict[str, Any]]], found: dict[str, Any]) -> None:
+    ids = catalogue.tag_ids(name for _, given in right for name in given["tags"])
+    products = [row.id for row in found.values()]
+    session.execute(delete(ProductTag).where(ProductTag.product_id.in_(products)))
+    rows = [
+        {"product_id": found[given["sku"]].id, "tag_id": ids[name]}
+        for _, given in right
+        for name in given["tags"]
+    ]
+    if rows:
+        session.execute(insert(ProductTag).values(rows))
+
+
+class _Tree:
+    """Categories by their path; those there are not yet are made."""
+
+    def __init__(self) -> None:
+        rows = session.execute(
+            select(Category.id, Category.parent_id, Category.name).where(Category.is_active)
+        )
+        self._known: dict[tuple[int | None, str], int] = {
+            (row.parent_id, row.name): row.id for row in rows
+        }
+
+    def find(self, path: str) -> int | None:
+        """The id of a path such as `Kitchen / Kettles`; None for an empty one."""
+        found: int | None = None
+        for name in filter(None, (each.strip()[:100] for each in path.split(_PATH.strip()))):
+            step = (found, name)
+            if step not in self._known:
+                self._known[step] = categories.create({"name": name, "parent_id": found})
+            found = self._known[step]
+        return found

@@ -1,0 +1,189 @@
+"""Promise 7: the whole catalogue as a file, and products out of one."""
+
+import csv
+import io
+import json
+import tracemalloc
+
+import pytest
+import python_calamine
+from sqlalchemy import text
+
+from torg import jobs as torg_jobs
+from torg.db import session, unit_of_work
+from torg_shop.queries import export as export_query
+from torg_shop.services import exporting
+
+API = "/api/v1/shop"
+PRICE = {"amount": "10.50", "currency": "EUR"}
+
+
+@pytest.fixture
+def bench(make_shop):
+    """An empty shop with a small limit of exports at once."""
+    return make_shop(export_rows=3)
+
+
+def sheet(content: bytes) -> list[dict]:
+    workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+    names, *rows = workbook.get_sheet_by_index(0).to_python()
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def export(staff, wanted: str):
+    answer = staff.client.get(f"{API}/products/export?format={wanted}", headers=staff.headers)
+    assert answer.status_code == 200
+    content = answer.data
+    answer.close()
+    return content
+
+
+def take(staff, content: bytes | str, dry_run: bool = False) -> dict:
+    raw = content.encode() if isinstance(content, str) else content
+    answer = staff.client.post(
+        f"{API}/admin/products/import?dry_run={str(dry_run).lower()}",
+        data={"file": (io.BytesIO(raw), "table")},
+        headers=staff.headers,
+    )
+    assert answer.status_code == 200, answer.json
+    return answer.json
+
+
+def test_all_fields_come_out_and_no_text_is_a_formula(staff):
+    top = staff.make("categories", name="Export")
+    low = staff.make("categories", name="Low & <deep>", parent_id=top["id"])
+    staff.product(
+        sku="X1",
+        name="=1+1",
+        description='a "b" <c> & d',
+        price=PRICE,
+        category_id=low["id"],
+        tags=["one", "two"],
+        attributes={"colour": "red"},
+        on_hand=7,
+    )
+    (row,) = [each for each in sheet(export(staff, "xlsx")) if each["sku"] == "X1"]
+    assert (row["name"], row["price"], row["currency"]) == ("=1+1", 10.5, "EUR")
+    assert (row["category"], row["tags"]) == ("Export / Low & <deep>", "one|two")
+    assert (json.loads(row["attributes"]), row["on_hand"]) == ({"colour": "red"}, 7)
+    assert row["description"] == 'a "b" <c> & d'
+    lines = list(csv.DictReader(io.StringIO(export(staff, "csv").decode())))
+    (line,) = [each for each in lines if each["sku"] == "X1"]
+    assert (line["name"], line["price"]) == ("'=1+1", "10.50")
+    assert list(line) == list(row)
+
+
+def test_only_people_signed_in_export(shop):
+    assert shop.app.test_client().get(f"{API}/products/export").status_code == 401
+
+
+@pytest.mark.parametrize("wanted", ["xlsx", "csv"])
+def test_what_was_exported_comes_in_again_unchanged(staff, wanted):
+    staff.product(sku=f"R-{wanted}", name="@round", price=PRICE, tags=["r"], attributes={"a": 1})
+    before = export(staff, wanted)
+    said = take(staff, before)
+    assert (said["created"], said["failed"], said["errors"]) == (0, 0, [])
+    assert said["updated"] == said["rows"] > 0
+
+    def plain(content: bytes) -> list[dict]:
+        rows = sheet(content) if wanted == "xlsx" else csv.DictReader(
+            io.StringIO(content.decode())
+        )  # fmt: skip
+        return [{k: v for k, v in row.items() if k != "updated_at"} for row in rows]
+
+    assert plain(export(staff, wanted)) == plain(before)
+
+
+TABLE = """sku,name,price,currency,category,tags,attributes,on_hand
+I1,First,1.5,EUR,In / Deep,a|b,"{""x"": 1}",4
+I2,Second,2.00,EUR,In,,,
+,No sku,1.00,EUR,,,,
+I3,Wrong price,abc,EUR,,,,
+I4,Wrong currency,1.00,XXX,,,,
+I5,Wrong stock,1.00,EUR,,,,-1
+I6,Wrong json,1.00,EUR,,,{,
+I1,Twice,1.00,EUR,,,,
+"""
+
+
+def test_a_dry_run_tells_everything_and_keeps_nothing(staff):
+    said = take(staff, TABLE, dry_run=True)
+    assert (said["rows"], said["created"], said["updated"], said["failed"]) == (8, 2, 0, 6)
+    assert [(each["row"], each["column"]) for each in said["errors"]] == [
+        (4, "sku"), (5, "price"), (6, "price"), (7, "on_hand"), (8, "attributes"), (9, "sku"),
+    ]  # fmt: skip
+    found = staff.client.get(f"{API}/products?sku=I1", headers=staff.headers).json["items"]
+    assert found == []
+
+
+def test_right_rows_come_in_and_known_ones_are_changed(staff):
+    assert take(staff, TABLE)["created"] == 2
+    (first,) = staff.client.get(f"{API}/products?sku=I1").json["items"]
+    assert (first["price"]["amount"], first["tags"], first["in_stock"]) == (
+        "1.50",
+        ["a", "b"],
+        True,
+    )
+    assert first["category"]["name"] == "Deep"
+    said = take(staff, "sku,price\nI1,9.99\nI9,1.00\n")
+    assert (said["updated"], said["failed"]) == (1, 1)
+    (first,) = staff.client.get(f"{API}/products?sku=I1").json["items"]
+    assert (first["price"]["amount"], first["name"], first["tags"]) == ("9.99", "First", ["a", "b"])
+    assert first["attributes"] == {"x": 1}
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no workbook", b"\xff\xfe", b"name\nx\n"])
+def test_what_is_no_table_is_refused(staff, content):
+    answer = staff.client.post(
+        f"{API}/admin/products/import",
+        data={"file": (io.BytesIO(content), "table")},
+        headers=staff.headers,
+    )
+    assert (answer.status_code, answer.json["code"]) == (422, "table_unreadable")
+
+
+def many(shop, number: int) -> None:
+    """So many products with all their fields."""
+    with unit_of_work(app=shop.app):
+        session.execute(
+            text(
+                "INSERT INTO shop_product (name, sku, description, price_minor, currency,"
+                " attributes) SELECT 'Thing ' || n, 'M' || n, repeat('words of it ', 15), n, 'EUR',"
+                " jsonb_build_object('colour', 'red', 'weight', n)"
+                " FROM generate_series(1, :n) n"
+            ),
+            {"n": number},
+        )
+        session.execute(text("INSERT INTO shop_stock_level SELECT id, 5, 1 FROM shop_product"))
+
+
+def test_above_the_limit_a_job_writes_the_file(bench):
+    many(bench, 10)
+    client, anna = bench.app.test_client(), bench.person()
+    answer = client.get(f"{API}/products/export?format=csv", headers=anna.headers)
+    assert answer.status_code == 202
+    where = answer.headers["Location"]
+    assert client.get(where, headers=anna.headers).json["state"] == "queued"
+    assert client.get(where, headers=bench.person().headers).status_code == 404
+    torg_jobs.run_due(bench.app)
+    state = client.get(where, headers=anna.headers).json
+    assert (state["state"], state["progress"]) == ("done", {"done": 10, "total": 10})
+    assert state["result"] == {"rows": 10}
+    link = state["result_url"].split("/", 3)[3]
+    assert len(client.get(f"/{link}").data.splitlines()) == 11
+
+
+def test_memory_does_not_grow_with_the_length(make_shop, monkeypatch):
+    shop = make_shop()
+    many(shop, 12_000)
+    peaks = []
+    whole = export_query._ROWS
+    for number in (2_000, 12_000):
+        monkeypatch.setattr(export_query, "_ROWS", f"{whole} LIMIT {number}")
+        with unit_of_work("read", shop.app):
+            tracemalloc.start()
+            exporting.spooled("xlsx").close()
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    print("peaks in bytes:", peaks)
+    assert peaks[1] < peaks[0] * 1.5
