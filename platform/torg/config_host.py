@@ -142,7 +142,7 @@ class HostSettings(Section):
     storage_url: str = _described(
         "Where uploaded files are kept. Default: a folder in the data folder.",
         "",
-        allowed="file:///folder",
+        allowed="file:///folder or s3://bucket/prefix?endpoint=https://host&region=name",
     )
     locale_default: Literal["en", "ru"] = _described(
         "Language when a client or user names none we know.", "en"
@@ -320,7 +320,11 @@ class HostSettings(Section):
     @field_validator("storage_url")
     @classmethod
     def _storage_url(cls, value: str) -> str:
-        parts = _split(_with_scheme(value, ("file",)))
+        parts = _split(_with_scheme(value, ("file", "s3")))
+        if parts.scheme == "s3":
+            if not parts.netloc or "@" in parts.netloc:
+                raise ValueError("names no bucket, or a password: s3://bucket/prefix?endpoint=…")
+            return value
         if parts.netloc not in ("", "localhost") or not parts.path.strip("/"):
             raise ValueError("names no folder: file:///folder has three slashes")
         return value

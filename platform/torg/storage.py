@@ -41,6 +41,11 @@ _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0
 _SHOWN = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif", "text/plain"})
 
 
+def is_key(text: str) -> bool:
+    """Whether a text is of the form that `put` makes; nothing else is ever looked up."""
+    return _KEY.fullmatch(text) is not None and ".." not in text
+
+
 class FileMissingError(NotFoundError):
     """There is no such file, or it was removed."""
 
@@ -137,14 +142,22 @@ class DiskStorage:
         return f"disk {self._folder}"
 
     def _path(self, key: str) -> Path:
-        if not _KEY.fullmatch(key) or ".." in key:
+        if not is_key(key):
             raise FileMissingError(key=key)
         return self._folder / key
 
 
-# Further schemes, such as s3, are further entries: a function from the URL to an adapter.
+def _bucket(url: str) -> Storage:
+    # Its client library is large and an extra of its own.
+    from torg.storage_s3 import BucketStorage
+
+    return BucketStorage(url)
+
+
+# Further schemes are further entries: a function from the URL to an adapter.
 ADAPTERS: dict[str, Callable[[str], Storage]] = {
     "file": lambda url: DiskStorage(Path(unquote(urlsplit(url).path))),
+    "s3": _bucket,
 }
 
 
@@ -202,6 +215,26 @@ def get(key: str) -> StoredFile:
 def delete(key: str) -> None:
     """Remove a file; harmless when it is gone. Call it after the commit."""
     current().delete(key)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLink:
+    """Where a client may send one file himself: a form of `fields`, then the field `file`."""
+
+    key: str
+    url: str
+    fields: dict[str, str]
+
+
+def upload_link(
+    area: str, content_type: str, most_bytes: int, seconds: int = LINK_SECONDS
+) -> UploadLink | None:
+    """A link for one upload past the host; None where the storage takes none.
+
+    What arrives is what a stranger sent: fetch it by its key and check it before it is shown.
+    """
+    make = getattr(current(), "upload_link", None)
+    return None if make is None else UploadLink(*make(area, content_type, most_bytes, seconds))
 
 
 def url(key: str, seconds: int = LINK_SECONDS) -> str:

@@ -134,8 +134,8 @@ class TestFiles:
             DiskStorage(tmp_path / "files").check()
 
     def test_unknown_storage_is_named_with_those_there_are(self):
-        with pytest.raises(ValueError, match="'s3' is unknown; there are: file"):
-            storage.open_storage("s3://bucket")
+        with pytest.raises(ValueError, match="'ftp' is unknown; there are: file, s3"):
+            storage.open_storage("ftp://bucket")
 
 
 class TestKeys:

@@ -152,15 +152,18 @@ class TestStatements:
                 {"n": number},
             )
         client = uncached.app.test_client()
+        client.set_cookie("past", "ready-answers")
         for query in ("limit=50", "limit=50&search=thing", "sort=-price&price_min=0.00"):
             with count_queries() as count:
-                page = client.get(f"{API}/products?{query}", headers={"Cookie": "a=b"}).json
+                page = client.get(f"{API}/products?{query}").json
             assert len(page["items"]) == min(number, 50)
             assert count.total <= 3, count.statements
 
     def test_of_the_tree_is_one(self, uncached, count_queries):
+        client = uncached.app.test_client()
+        client.set_cookie("past", "ready-answers")
         with count_queries() as count:
-            uncached.app.test_client().get(f"{API}/categories", headers={"Cookie": "a=b"})
+            client.get(f"{API}/categories")
         assert count.total == 1, count.statements
 
 

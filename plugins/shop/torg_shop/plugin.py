@@ -3,16 +3,19 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import click
+
 from torg import hookimpl
 from torg.jobs import Job
 from torg.schedules import Schedule
-from torg_shop import jobs
+from torg_shop import commands, jobs, sample
 from torg_shop.models import MODELS
 from torg_shop.routes import blueprint
 from torg_shop.settings import ShopSettings
 
 if TYPE_CHECKING:
     from torg.blueprint import Blueprint
+    from torg.demo import Demo
 
 
 @hookimpl
@@ -43,3 +46,15 @@ def torg_jobs() -> Iterable[Job]:
 def torg_schedules() -> Iterable[Schedule]:
     """When it is due."""
     return jobs.SCHEDULES
+
+
+@hookimpl
+def torg_cli() -> click.Group:
+    """`torg shop …`."""
+    return commands.group
+
+
+@hookimpl
+def torg_demo_data(demo: "Demo") -> None:
+    """A catalogue to look at."""
+    sample.fill(demo)

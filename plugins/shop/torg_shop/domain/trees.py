@@ -22,7 +22,7 @@ def nested(rows: Iterable[Node]) -> list[dict[str, Any]]:
     circle, which the database does not allow, none is shown.
     """
     flat = list(rows)
-    made = {
+    made: dict[int | None, dict[str, Any]] = {
         row.id: {
             "id": row.id,
             "name": row.name,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, func, select, text
+from sqlalchemy import BigInteger, Select, bindparam, func, select, text
 
 from torg.listing import Listing
 from torg.prepared import Prepared
@@ -57,7 +57,7 @@ class TagListing(Listing):
     default_sort = "name"
 
 
-TAGS = select(Tag.id, Tag.name).where(Tag.is_active)
+TAGS: Select[*tuple[Any, ...]] = select(Tag.id, Tag.name).where(Tag.is_active)
 
 
 def tree() -> list[Any]:

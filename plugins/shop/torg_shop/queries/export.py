@@ -47,7 +47,9 @@ def pages() -> Iterator[list[tuple[Any, ...]]]:
     """
     connection = db.db.engine.raw_connection()
     try:
-        with connection.cursor(name="shop_export") as cursor:  # type: ignore[call-arg]
+        # By a name, so that the rows stay at the server until they are asked for.
+        driver: Any = connection.dbapi_connection
+        with driver.cursor(name="shop_export") as cursor:
             cursor.itersize = _AT_ONCE
             cursor.execute(_ROWS)
             while page := cursor.fetchmany(_AT_ONCE):

@@ -128,7 +128,7 @@ def set_stock(product_id: int, on_hand: int) -> Any:
         NotFoundError: there is no such product.
         StockPromisedError: fewer than are promised.
     """
-    done = session.execute(
+    done: Any = session.execute(
         update(StockLevel)
         .where(StockLevel.product_id == product_id, StockLevel.reserved <= on_hand)
         .values(on_hand=on_hand)

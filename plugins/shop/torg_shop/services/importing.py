@@ -171,7 +171,7 @@ def _write(
 ) -> int:
     columns = right[0][0].keys()
     rows = [_columns(row, given, tree) for row, given in right]
-    made = insert(Product).values(rows)
+    made: Any = insert(Product).values(rows)
     kept = {"name", "description", "price_minor", "currency", "category_id", "attributes"}
     if "description" not in columns:
         kept.remove("description")

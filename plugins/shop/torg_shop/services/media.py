@@ -27,7 +27,7 @@ def add(product_id: int, content: bytes, given: Mapping[str, Any]) -> int:
         TooManyPicturesError: it has enough.
     """
     catalogue.lock(product_id)
-    number: int = session.scalar(
+    number: Any = session.scalar(
         select(func.count()).select_from(Media).where(_is_shown_of(product_id))
     )
     if number >= config.plugin_settings("shop", ShopSettings).pictures:
@@ -38,10 +38,10 @@ def add(product_id: int, content: bytes, given: Mapping[str, Any]) -> int:
         raise PictureUnreadableError from error
     key = storage.put(picture, pictures.CONTENT_TYPE, AREA)
     values = {"position": number, **given, "product_id": product_id, "key": key}
-    made: int = session.scalar(insert(Media).values(values).returning(Media.id))
+    made: Any = session.scalar(insert(Media).values(values).returning(Media.id))
     outbox.enqueue("shop.make_thumbnail", {"media_id": made})
     catalogue.touch(product_id)
-    return made
+    return int(made)
 
 
 def change(product_id: int, media_id: int, given: Mapping[str, Any]) -> None:
@@ -51,7 +51,7 @@ def change(product_id: int, media_id: int, given: Mapping[str, Any]) -> None:
         NotFoundError: the product has none of this id.
     """
     catalogue.lock(product_id)
-    done = session.execute(
+    done: Any = session.execute(
         update(Media)
         .where(Media.id == media_id, _is_shown_of(product_id))
         .values(**given, updated_at=func.clock_timestamp())

@@ -58,6 +58,7 @@ def rebuild() -> int:
     """Reckon anew what goes together (cosine over orders); returns how many pairs there are."""
     support = config.plugin_settings("shop", ShopSettings).bought_together_support
     session.execute(text("DELETE FROM shop_bought_together"))
-    number: int = session.execute(_REBUILD, {"support": support}).rowcount
+    made: Any = session.execute(_REBUILD, {"support": support})
+    number: int = made.rowcount
     freshness.changed()
     return number

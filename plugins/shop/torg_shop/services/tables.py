@@ -36,7 +36,7 @@ def rows_of(content: bytes, most: int) -> list[Row]:
 
 def _csv(content: bytes, most: int) -> list[list[str]]:
     try:
-        lines = []
+        lines: list[list[str]] = []
         for line in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True):
             if any(line) or not lines:
                 lines.append(line)
