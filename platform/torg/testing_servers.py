@@ -15,6 +15,9 @@ from pathlib import Path
 import psycopg2
 from psycopg2 import sql
 
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a folder of a name of our own is made in it
+_ROOM_BYTES = 2 * 1024**3
+
 
 @dataclass
 class Environment:
@@ -82,7 +85,7 @@ class Environment:
 
 def start() -> Environment:
     """Start embedded servers, or use those of TORG_TEST_DATABASE_URL and TORG_TEST_REDIS_URL."""
-    directory = Path(tempfile.mkdtemp(prefix="torg-"))
+    directory = Path(tempfile.mkdtemp(prefix="torg-", dir=_memory()))
     # Embedded servers of a root user run under another one, who must be able to get there.
     directory.chmod(0o755)
     admin_url = os.environ.get("TORG_TEST_DATABASE_URL")
@@ -93,3 +96,13 @@ def start() -> Environment:
 
     servers = embedded.start(directory, fast=True)
     return Environment(servers.admin_url, servers.redis_url, directory, servers.stop)
+
+
+def _memory() -> str | None:
+    """A folder in memory with room to spare, for a database is copied there fifteen times faster.
+
+    `TMPDIR` overrules it.
+    """
+    if "TMPDIR" in os.environ or not os.access(_SHARED_MEMORY, os.W_OK | os.X_OK):
+        return None
+    return _SHARED_MEMORY if shutil.disk_usage(_SHARED_MEMORY).free > _ROOM_BYTES else None
