@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlencode, urlsplit
@@ -247,13 +248,15 @@ def url(key: str, seconds: int = LINK_SECONDS) -> str:
     if direct is not None:
         return direct
     until = (int(time.time()) // seconds + 2) * seconds
-    query = urlencode({"until": until, "signature": _signature(key, until)})
-    return f"{config.settings().host.base_url}/files/{key}?{query}"
+    host = config.settings().host
+    return _signed(host.base_url, host.secret_key.get_secret_value(), key, until)
 
 
-def _signature(key: str, until: int) -> str:
-    secret = config.settings().host.secret_key.get_secret_value()
-    return _sign(secret, key, until)
+# A list shows the same pictures again and again; their links stay the same for a while.
+@lru_cache(maxsize=16384)
+def _signed(base_url: str, secret: str, key: str, until: int) -> str:
+    query = urlencode({"until": until, "signature": _sign(secret, key, until)})
+    return f"{base_url}/files/{key}?{query}"
 
 
 def _sign(secret: str, key: str, until: int) -> str:

@@ -197,7 +197,9 @@ class TestLinks:
 
     def test_link_ends(self, context):
         key = storage.put(PNG, "image/png", "auth.avatar")
-        query = f"until=1700000000&signature={storage._signature(key, 1700000000)}"
+        secret = config.settings().host.secret_key.get_secret_value()
+        signature = storage._sign(secret, key, 1700000000)
+        query = f"until=1700000000&signature={signature}"
 
         answer = context.test_client().get(f"/files/{key}?{query}")
 

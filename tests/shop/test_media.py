@@ -40,7 +40,7 @@ HOSTILE = {
     "svg": b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
     "cut": picture()[:200],
     "bomb": bomb(),
-    "tiff": picture("TIFF"),
+    "tiff": picture("TIFF", (40, 20)),
 }
 
 

@@ -8,14 +8,14 @@ from torg_shop.errors.catalogue import PictureUnreadableError, TooManyPicturesEr
 from torg_shop.routes.administration_products import managed
 from torg_shop.routes.blueprint import CATALOGUE, blueprint
 from torg_shop.schemas import catalogue as shapes
-from torg_shop.schemas import exchange
+from torg_shop.schemas.exchange import ChangePicture, PictureAbout, PictureFile
 from torg_shop.services import media
 
 
 @blueprint.route("/admin/products/<int:product_id>/media", methods=["POST"])
 @blueprint.requires(CATALOGUE)
-@blueprint.arguments(exchange.PictureAbout, location="query")
-@blueprint.arguments(exchange.PictureFile, location="files")
+@blueprint.arguments(PictureAbout, location="query")
+@blueprint.arguments(PictureFile, location="files")
 @blueprint.response(201, shapes.ManagedProduct)
 @blueprint.fails(NotFoundError, PictureUnreadableError, TooManyPicturesError)
 def add_picture(arguments: dict[str, Any], files: dict[str, Any], product_id: int) -> Any:
@@ -26,7 +26,7 @@ def add_picture(arguments: dict[str, Any], files: dict[str, Any], product_id: in
 
 @blueprint.route("/admin/products/<int:product_id>/media/<int:media_id>", methods=["PATCH"])
 @blueprint.requires(CATALOGUE)
-@blueprint.arguments(exchange.ChangePicture)
+@blueprint.arguments(ChangePicture)
 @blueprint.response(200, shapes.ManagedProduct)
 @blueprint.fails(NotFoundError)
 def change_picture(arguments: dict[str, Any], product_id: int, media_id: int) -> Any:
