@@ -1,16 +1,19 @@
 """What the shop hands to the host. It imports everything of the plugin."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from torg import hookimpl
+from torg.events import Event
 from torg.jobs import Job
+from torg.mail import MailTemplate
 from torg.schedules import Schedule
-from torg_shop import commands, jobs, sample
+from torg_shop import commands, emails, jobs, personal, sample
 from torg_shop.models import MODELS
 from torg_shop.routes import blueprint
+from torg_shop.schemas.orders import OrderHappened
 from torg_shop.settings import ShopSettings
 
 if TYPE_CHECKING:
@@ -58,3 +61,28 @@ def torg_cli() -> click.Group:
 def torg_demo_data(demo: "Demo") -> None:
     """A catalogue to look at."""
     sample.fill(demo)
+
+
+@hookimpl
+def torg_events() -> Iterable[Event]:
+    """What others may hear."""
+    names = ("order_placed", "order_paid", "order_cancelled")
+    return [Event(f"shop.{name}", "1.0", OrderHappened) for name in names]
+
+
+@hookimpl
+def torg_mail_templates() -> Iterable[MailTemplate]:
+    """The mails."""
+    return emails.TEMPLATES
+
+
+@hookimpl
+def torg_data_export(identity_id: int) -> dict[str, Any]:
+    """What is kept about a person."""
+    return personal.export(identity_id)
+
+
+@hookimpl
+def torg_data_erase(identity_id: int) -> None:
+    """Forget what is his alone."""
+    personal.erase(identity_id)

@@ -22,3 +22,6 @@ class ShopSettings(Section):
     bought_together_support: int = Field(
         2, ge=1, description="In how many orders two products must meet to be recommended."
     )
+    payment_minutes: int = Field(
+        30, ge=1, le=10_080, description="How long goods are set aside for an unpaid order."
+    )

@@ -6,8 +6,9 @@ from typing import Any
 from torg import outbox, storage
 from torg.db import database_now
 from torg.jobs import Job, JobRun
+from torg.schedules import Schedule
 from torg_shop.queries import export
-from torg_shop.services import exporting, media
+from torg_shop.services import exporting, media, recommendations
 
 Payload = dict[str, Any]
 _EXPORT_KEPT = timedelta(days=2)
@@ -34,8 +35,15 @@ def export_all(payload: Payload, run: JobRun) -> Payload:
     return {"file": key, "rows": number}
 
 
+def find_bought_together(_payload: Payload, _run: JobRun) -> Payload:
+    """Reckon anew which products are bought together."""
+    return {"pairs": recommendations.rebuild()}
+
+
 JOBS = (
+    Job("shop.find_bought_together", find_bought_together, priority=outbox.BULK),
     Job("shop.make_thumbnail", make_thumbnail),
     Job("shop.remove_file", remove_file, priority=outbox.BULK),
     Job("shop.export", export_all, limit_seconds=1800),
 )
+SCHEDULES = (Schedule("shop.find_bought_together", "shop.find_bought_together", cron="30 3 * * *"),)

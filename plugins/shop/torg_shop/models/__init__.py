@@ -1,5 +1,6 @@
 """The tables of the shop."""
 
+from torg_shop.models.carts import Cart, CartLine
 from torg_shop.models.catalogue import (
     BoughtTogether,
     Category,
@@ -8,6 +9,10 @@ from torg_shop.models.catalogue import (
     StockLevel,
     Tag,
 )
+from torg_shop.models.coupons import Coupon, CouponUse
 from torg_shop.models.media import Media
+from torg_shop.models.orders import Order, OrderEvent, OrderLine, Reservation
 
-MODELS = (Category, Tag, Product, ProductTag, StockLevel, BoughtTogether, Media)
+_CATALOGUE = (Category, Tag, Product, ProductTag, StockLevel, BoughtTogether, Media)
+_TRADING = (Cart, CartLine, Coupon, Order, OrderLine, OrderEvent, CouponUse, Reservation)
+MODELS = (*_CATALOGUE, *_TRADING)

@@ -3,9 +3,12 @@
 from torg_shop.routes import (
     administration_categories,
     administration_products,
+    carts,
     catalogue,
+    coupons,
     exchange,
     media,
+    orders,
 )
 from torg_shop.routes.blueprint import blueprint
 
@@ -13,7 +16,10 @@ __all__ = [
     "administration_categories",
     "administration_products",
     "blueprint",
+    "carts",
     "catalogue",
+    "coupons",
     "exchange",
     "media",
+    "orders",
 ]

@@ -1,0 +1,203 @@
+"""Carts: whose they are, what goes in and out, and when a guest's becomes a person's.
+
+A guest holds a token, of which the hash is kept. The rule at login: the first call of a signed-in
+person that carries a guest's token moves the guest's lines into his own cart; quantities of a
+product that is in both are added up (to at most 9,999), and the newer of the two seen prices stays.
+Whoever changes a cart holds its row: it is the first lock of every order, too.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from torg.db import session
+from torg.errors import NotFoundError
+from torg_shop.errors.orders import CartFullError, ProductUnknownError
+from torg_shop.models.carts import Cart, CartLine
+from torg_shop.models.catalogue import Product, StockLevel
+
+MOST_LINES, MOST_OF_ONE = 200, 9999
+_MERGE = text(
+    "INSERT INTO shop_cart_line AS own"
+    " (cart_id, product_id, quantity, seen_price_minor, seen_currency, updated_at)"
+    " SELECT :own, product_id, quantity, seen_price_minor, seen_currency, updated_at"
+    " FROM shop_cart_line WHERE cart_id = :guest ORDER BY product_id LIMIT :room"
+    " ON CONFLICT (cart_id, product_id) DO UPDATE SET"
+    " quantity = least(own.quantity + excluded.quantity, :most),"
+    " seen_price_minor = CASE WHEN excluded.updated_at > own.updated_at"
+    " THEN excluded.seen_price_minor ELSE own.seen_price_minor END,"
+    " seen_currency = CASE WHEN excluded.updated_at > own.updated_at"
+    " THEN excluded.seen_currency ELSE own.seen_currency END"
+)
+
+
+def of_person(identity_id: int, token: str | None) -> int | None:
+    """The id of a person's cart, locked, with what his guest cart held; None while he has none."""
+    guest = None if token is None else _find(Cart.token_hash == _hashed(token))
+    if guest is not None:
+        own = opened_for(identity_id)
+        _merge(guest, own)
+        return own
+    return _find(Cart.owner_id == identity_id)
+
+
+def of_guest(token: str) -> int | None:
+    """The id of a guest's cart, locked; None when nobody has this token."""
+    return _find(Cart.token_hash == _hashed(token))
+
+
+def opened_for(identity_id: int) -> int:
+    """The id of a person's cart, locked; the first call makes it."""
+    session.execute(insert(Cart).values(owner_id=identity_id).on_conflict_do_nothing())
+    found = _find(Cart.owner_id == identity_id)
+    assert found is not None, "carts are never removed while their owner is there"
+    return found
+
+
+def opened_for_guest() -> tuple[int, str]:
+    """A new guest cart: its id and the token, which is told once."""
+    token = secrets.token_urlsafe(24)
+    made = session.scalar(insert(Cart).values(token_hash=_hashed(token)).returning(Cart.id))
+    assert made is not None
+    return made, token
+
+
+def add(cart_id: int, product_id: int, quantity: int) -> None:
+    """Put a product in; what is there already becomes more.
+
+    Raises:
+        ProductUnknownError: there is none of this id for sale.
+        CartFullError: it holds as many products as it may.
+    """
+    product = session.execute(
+        select(Product.price_minor, Product.currency).where(
+            Product.id == product_id, Product.is_active
+        )
+    ).one_or_none()
+    if product is None:
+        raise ProductUnknownError(product_id=product_id)
+    line = insert(CartLine).values(
+        cart_id=cart_id,
+        product_id=product_id,
+        quantity=quantity,
+        seen_price_minor=product.price_minor,
+        seen_currency=product.currency,
+    )
+    session.execute(
+        line.on_conflict_do_update(
+            index_elements=["cart_id", "product_id"],
+            set_={
+                "quantity": func.least(CartLine.quantity + quantity, MOST_OF_ONE),
+                "seen_price_minor": product.price_minor,
+                "seen_currency": product.currency,
+                "updated_at": func.clock_timestamp(),
+            },
+        )
+    )
+    held = session.scalar(select(func.count()).where(CartLine.cart_id == cart_id))
+    if held is not None and held > MOST_LINES:
+        raise CartFullError(most=MOST_LINES)
+
+
+def change(cart_id: int, line_id: int, quantity: int) -> None:
+    """Say how many; this accepts the product's present price.
+
+    Raises:
+        NotFoundError: this cart has no such line.
+        ProductUnknownError: the product is no longer for sale.
+    """
+    row = session.execute(
+        select(CartLine.product_id, Product.is_active, Product.price_minor, Product.currency)
+        .join(Product, Product.id == CartLine.product_id)
+        .where(CartLine.id == line_id, CartLine.cart_id == cart_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError
+    if not row.is_active:
+        raise ProductUnknownError(product_id=row.product_id)
+    session.execute(
+        update(CartLine)
+        .where(CartLine.id == line_id, CartLine.cart_id == cart_id)
+        .values(
+            quantity=quantity,
+            seen_price_minor=row.price_minor,
+            seen_currency=row.currency,
+            updated_at=func.clock_timestamp(),
+        )
+    )
+
+
+def remove(cart_id: int, line_id: int) -> None:
+    """Take a line out.
+
+    Raises:
+        NotFoundError: this cart has no such line.
+    """
+    done = session.execute(
+        delete(CartLine).where(CartLine.id == line_id, CartLine.cart_id == cart_id)
+    )
+    if done.rowcount == 0:
+        raise NotFoundError
+
+
+def empty(cart_id: int) -> None:
+    """Take everything out."""
+    session.execute(delete(CartLine).where(CartLine.cart_id == cart_id))
+
+
+def lines(cart_id: int) -> list[dict[str, Any]]:
+    """What is in a cart at present prices, with what is wrong with it; one statement."""
+    rows = session.execute(
+        select(
+            CartLine.id,
+            CartLine.product_id,
+            Product.name,
+            Product.sku,
+            CartLine.quantity,
+            Product.price_minor,
+            Product.currency,
+            CartLine.seen_price_minor,
+            CartLine.seen_currency,
+            Product.is_active,
+            func.coalesce(StockLevel.on_hand - StockLevel.reserved, 0).label("available"),
+        )
+        .join(Product, Product.id == CartLine.product_id)
+        .outerjoin(StockLevel, StockLevel.product_id == Product.id)
+        .where(CartLine.cart_id == cart_id)
+        .order_by(CartLine.id)
+    ).mappings()
+    return [{**row, "problems": _problems(row)} for row in rows]
+
+
+def _problems(row: Mapping[str, Any]) -> list[str]:
+    if not row["is_active"]:
+        return ["not_for_sale"]
+    found = []
+    seen = (row["seen_price_minor"], row["seen_currency"])
+    if seen != (row["price_minor"], row["currency"]):
+        found.append("price_changed")
+    if row["available"] < row["quantity"]:
+        found.append("out_of_stock")
+    return found
+
+
+def _merge(guest: int, own: int) -> None:
+    """Move a guest's lines; beyond the most a cart holds, the rest is left out."""
+    held = session.scalar(select(func.count()).where(CartLine.cart_id == own)) or 0
+    room = max(0, MOST_LINES - held)
+    session.execute(_MERGE, {"own": own, "guest": guest, "room": room, "most": MOST_OF_ONE})
+    session.execute(delete(CartLine).where(CartLine.cart_id == guest))
+    session.execute(delete(Cart).where(Cart.id == guest))
+
+
+def _find(condition: Any) -> int | None:
+    found: int | None = session.scalar(select(Cart.id).where(condition).with_for_update())
+    return found
+
+
+def _hashed(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,317 @@
+"""Orders: placed, paid, shipped, cancelled, refunded; each in one transaction.
+
+Locks are taken in one order everywhere: cart, coupon, order, stock by product id, accounts by id.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from torg import config
+from torg.db import database_now, session
+from torg.errors import FieldProblem, NotFoundError
+from torg.i18n import gettext
+from torg.money import Money
+from torg_shop.domain import pricing, statuses
+from torg_shop.errors.orders import (
+    CartChangedError,
+    CartCurrencyError,
+    CartEmptyError,
+    OrderStepError,
+    OutOfStockError,
+)
+from torg_shop.models.orders import Order, OrderEvent, OrderLine
+from torg_shop.services import carts, coupons, payments, stock, telling
+from torg_shop.settings import ShopSettings
+
+_COLUMNS = {
+    "order": "status",
+    "payment": "payment_status",
+    "fulfilment": "fulfilment_status",
+}
+_DUE = (
+    select(Order.number)
+    .where(Order.payment_status == "awaiting_payment", Order.expires_at <= func.clock_timestamp())
+    .order_by(Order.expires_at)
+    .limit(100)
+    .with_for_update(skip_locked=True)
+)
+_LINES = text(
+    "INSERT INTO shop_order_line (order_id, product_id, name, sku, price_minor, quantity)"
+    " SELECT :order_id, l.product_id, l.name, l.sku, l.price_minor, l.quantity FROM"
+    " unnest(CAST(:products AS bigint[]), CAST(:names AS text[]), CAST(:skus AS text[]),"
+    " CAST(:prices AS bigint[]), CAST(:quantities AS bigint[]))"
+    " AS l(product_id, name, sku, price_minor, quantity)"
+)
+
+
+def place(
+    buyer_id: int,
+    *,
+    token: str | None = None,
+    coupon: str | None = None,
+    expected_total: Money | None = None,
+    payment: str | None = None,
+) -> str:
+    """Order what is in a person's cart at present prices; returns the order's number.
+
+    Args:
+        buyer_id: whose cart.
+        token: of a guest cart, which is merged first.
+        coupon: its code.
+        expected_total: of the goods before a coupon; when it is right, changed prices are accepted.
+        payment: `wallet` pays at once, `later` leaves it awaiting payment; by default from the
+            wallet where there is one.
+
+    Raises:
+        CartEmptyError, CartCurrencyError, CartChangedError, OutOfStockError, CouponInvalidError,
+        CouponUsedUpError: nothing was ordered; and what the ledger refuses.
+    """
+    cart_id = carts.of_person(buyer_id, token)
+    found = [] if cart_id is None else carts.lines(cart_id)
+    if cart_id is None or not found:
+        raise CartEmptyError
+    cost = _cost(found, expected_total)
+    coupon_id, off = (None, 0) if coupon is None else coupons.use(coupon, buyer_id, cost)
+    order = _insert(buyer_id, found, cost, coupon_id, off)
+    _set_aside(found, order)
+    carts.empty(cart_id)
+    telling.placed(order)
+    if payments.pays_at_once(payment, order.total_minor):
+        _settle(order, payments.take(order), buyer_id)
+    number: str = order.number
+    return number
+
+
+def pay(number: str, buyer_id: int) -> None:
+    """Pay one's order from the wallet.
+
+    Raises:
+        NotFoundError: the buyer has no such order.
+        OrderStepError: it does not await payment.
+    """
+    order = _locked(number, buyer_id)
+    _require(order, {"payment": "paid"})
+    _settle(order, payments.take(order), buyer_id)
+
+
+def confirm_payment(number: str, actor_id: int) -> None:
+    """Staff saw the money of an order arrive outside of the wallet.
+
+    Raises:
+        NotFoundError: there is no such order.
+        OrderStepError: it does not await payment.
+    """
+    order = _locked(number)
+    _require(order, {"payment": "paid"})
+    _settle(order, None, actor_id)
+
+
+def cancel(number: str, *, buyer_id: int | None = None, actor_id: int | None = None) -> None:
+    """Give up an order that is not shipped: goods, money and coupon go back.
+
+    Args:
+        number: of the order.
+        buyer_id: only an order of his.
+        actor_id: who wants it; None is its own time running out.
+
+    Raises:
+        NotFoundError: there is no such order, or it is somebody else's.
+        OrderStepError: it is shipped or cancelled already.
+    """
+    order = _locked(number, buyer_id)
+    was_paid = order.payment_status == "paid"
+    steps = {
+        "order": "cancelled",
+        "payment": "refunded" if was_paid else "voided",
+        "fulfilment": "cancelled",
+    }
+    _step(order, steps, actor_id)
+    if was_paid:
+        stock.put_back(_quantities(order.id))
+        payments.give_back(order)
+    else:
+        stock.close_reservation(order.id, "released")
+    telling.cancelled(order)
+
+
+def ship(number: str, actor_id: int) -> None:
+    """The goods of a paid order leave.
+
+    Raises:
+        NotFoundError: there is no such order.
+        OrderStepError: it is not paid, or shipped or cancelled already.
+    """
+    order = _locked(number)
+    if order.payment_status != "paid":
+        raise _refused(order)
+    _step(order, {"order": "completed", "fulfilment": "shipped"}, actor_id)
+    telling.shipped(order)
+
+
+def refund(number: str, actor_id: int) -> None:
+    """Give the money of an order back: one that is not shipped is cancelled with it.
+
+    Raises:
+        NotFoundError: there is no such order.
+        OrderStepError: it is not paid, or refunded already.
+    """
+    order = _locked(number)
+    if order.payment_status != "paid":
+        raise _refused(order)
+    if order.fulfilment_status == "unfulfilled":
+        cancel(number, actor_id=actor_id)
+        return
+    _step(order, {"payment": "refunded"}, actor_id)
+    payments.give_back(order)
+
+
+def cancel_expired() -> int:
+    """Cancel orders that were not paid in time; returns how many of the oldest hundred."""
+    due = session.scalars(_DUE).all()
+    for number in due:
+        cancel(number)
+    return len(due)
+
+
+def _cost(found: list[dict[str, Any]], expected_total: Money | None) -> Money:
+    if any("not_for_sale" in line["problems"] for line in found):
+        raise CartChangedError(errors=_places(found, "not_for_sale"))
+    if len({line["currency"] for line in found}) > 1:
+        raise CartCurrencyError
+    minor = pricing.subtotal((line["price_minor"], line["quantity"]) for line in found)
+    cost = Money(minor, found[0]["currency"])
+    if expected_total is not None and expected_total != cost:
+        place_of_it = FieldProblem("/expected_total", "price_changed", gettext("It is another."))
+        raise CartChangedError(errors=[place_of_it])
+    if expected_total is None and (places := _places(found, "price_changed")):
+        raise CartChangedError(errors=places)
+    return cost
+
+
+def _places(found: list[dict[str, Any]], problem: str) -> list[FieldProblem]:
+    words = {
+        "not_for_sale": gettext("The product is no longer for sale."),
+        "price_changed": gettext("The price has changed."),
+        "out_of_stock": gettext("There are not so many left."),
+    }
+    return [
+        FieldProblem(f"/lines/{place}", problem, words[problem])
+        for place, line in enumerate(found)
+        if problem in line["problems"]
+    ]
+
+
+def _insert(
+    buyer_id: int, found: list[dict[str, Any]], cost: Money, coupon_id: int | None, off: int
+) -> Any:
+    minutes = config.plugin_settings("shop", ShopSettings).payment_minutes
+    order = session.execute(
+        insert(Order)
+        .values(
+            buyer_id=buyer_id,
+            currency=cost.currency,
+            subtotal_minor=cost.minor,
+            discount_minor=off,
+            total_minor=cost.minor - off,
+            coupon_id=coupon_id,
+            expires_at=database_now() + timedelta(minutes=minutes),
+        )
+        .returning(*Order.__table__.columns)
+    ).one()
+    columns = {"products": "product_id", "names": "name", "skus": "sku"}
+    columns |= {"prices": "price_minor", "quantities": "quantity"}
+    given = {name: [line[column] for line in found] for name, column in columns.items()}
+    session.execute(_LINES, {"order_id": order.id, **given})
+    _note(order.id, {kind: (None, getattr(order, _COLUMNS[kind])) for kind in _COLUMNS}, buyer_id)
+    if coupon_id is not None:
+        coupons.note(coupon_id, buyer_id, order.id)
+    return order
+
+
+def _set_aside(found: list[dict[str, Any]], order: Any) -> None:
+    wanted = {line["product_id"]: line["quantity"] for line in found}
+    if short := stock.set_aside(wanted):
+        for line in found:
+            line["problems"] = ["out_of_stock"] if line["product_id"] in short else []
+        raise OutOfStockError(errors=_places(found, "out_of_stock"))
+    stock.reserve(order.id, wanted, order.expires_at)
+
+
+def _settle(order: Any, transfer: str | None, actor_id: int) -> None:
+    """Write down that an order is paid; its goods leave the stock."""
+    _step(order, {"payment": "paid"}, actor_id, transfer=transfer)
+    stock.close_reservation(order.id, "taken")
+    telling.paid(order)
+
+
+def _locked(number: str, buyer_id: int | None = None) -> Any:
+    """The order, locked.
+
+    Raises:
+        NotFoundError: there is none, or it is somebody else's.
+    """
+    asked = select(*Order.__table__.columns).where(Order.number == number)
+    if buyer_id is not None:
+        asked = asked.where(Order.buyer_id == buyer_id)
+    order = session.execute(asked.with_for_update()).one_or_none()
+    if order is None:
+        raise NotFoundError
+    return order
+
+
+def _require(order: Any, steps: Mapping[str, str]) -> None:
+    for kind, following in steps.items():
+        if not statuses.may_step(kind, getattr(order, _COLUMNS[kind]), following):
+            raise _refused(order)
+
+
+def _step(order: Any, steps: Mapping[str, str], actor_id: int | None, **more: Any) -> None:
+    """Let statuses take their steps, all or none, and write them down.
+
+    Raises:
+        OrderStepError: one of them may not.
+    """
+    _require(order, steps)
+    values = {_COLUMNS[kind]: following for kind, following in steps.items()}
+    session.execute(
+        update(Order)
+        .where(Order.id == order.id)
+        .values(**values, **more, updated_at=func.clock_timestamp())
+    )
+    present = {kind: getattr(order, _COLUMNS[kind]) for kind in steps}
+    _note(order.id, {kind: (present[kind], steps[kind]) for kind in steps}, actor_id)
+    if steps.get("order") == "cancelled" and order.coupon_id is not None:
+        coupons.give_back(order.coupon_id, order.id)
+
+
+def _note(order_id: int, steps: Mapping[str, tuple[str | None, str]], actor_id: int | None) -> None:
+    rows = [
+        {
+            "order_id": order_id,
+            "kind": kind,
+            "from_status": before,
+            "to_status": after,
+            "actor_id": actor_id,
+        }
+        for kind, (before, after) in steps.items()
+    ]
+    session.execute(insert(OrderEvent).values(rows))
+
+
+def _quantities(order_id: int) -> dict[int, int]:
+    rows = session.execute(
+        select(OrderLine.product_id, OrderLine.quantity).where(OrderLine.order_id == order_id)
+    )
+    return {row.product_id: row.quantity for row in rows}
+
+
+def _refused(order: Any) -> OrderStepError:
+    return OrderStepError(
+        order_status=order.status,
+        payment_status=order.payment_status,
+        fulfilment_status=order.fulfilment_status,
+    )
