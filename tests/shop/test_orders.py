@@ -170,15 +170,16 @@ def _again(buyer):
     return client.post("/api/v1/shop/orders", json={}, headers=buyer.person.headers)
 
 
-class TestWallet:
-    @pytest.fixture(scope="class")
-    def rich(self, make_shop, staff):
-        shop = make_shop("wallet")
-        buyer = Buyer(shop)
-        buyer.staff = type(staff)(shop)
-        shop.work(lambda: _give(buyer.person.id, 3000))
-        return buyer
+@pytest.fixture
+def rich(make_shop, staff):
+    shop = make_shop("wallet")
+    buyer = Buyer(shop)
+    buyer.staff = type(staff)(shop)
+    shop.work(lambda: _give(buyer.person.id, 3000))
+    return buyer
 
+
+class TestWallet:
     def test_pays_at_once_and_gets_it_back(self, rich):
         staff = rich.staff
         product = staff.product(on_hand=3)
@@ -194,7 +195,6 @@ class TestWallet:
     def test_too_little_money_is_409_and_changes_nothing(self, rich):
         staff = rich.staff
         product = staff.product(on_hand=9)
-        rich.call("DELETE", "cart")
         rich.add(product, 9)
         answer = rich.order()
         assert (answer.status_code, answer.json["code"]) == (409, "insufficient_funds")

@@ -9,7 +9,8 @@ from torg.db import Base, Fact, Record
 from torg_shop.models.catalogue import PRODUCT
 
 IDENTITY, ORDER = "torg_identity.id", "shop_order.id"
-_NUMBER = text("'S' || lpad(nextval('shop_order_number'::regclass)::text, 9, '0')")
+# As PostgreSQL writes it: models and tables are compared by text.
+_NUMBER = text("('S'::text || lpad((nextval('shop_order_number'::regclass))::text, 9, '0'::text))")
 
 
 class Order(Record, Base):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from torg.db import session
 from torg.errors import NotFoundError
@@ -31,7 +31,7 @@ class OrderListing(Listing):
     }
 
 
-_SUMMARY = select(
+_SUMMARY: Select[*tuple[Any, ...]] = select(
     Order.id,
     Order.number,
     Order.status,

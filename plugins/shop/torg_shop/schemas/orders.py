@@ -21,8 +21,8 @@ from torg.schemas import (
 from torg_shop.schemas.catalogue import MOST_MINOR
 from torg_shop.services.carts import MOST_LINES, MOST_OF_ONE
 
-_NUMBER = {"maximum": 20, "example": "S000000017"}
-_COUPON = {"maximum": 40, "pattern": "[A-Za-z0-9-]{3,40}", "example": "SPRING-10"}
+_NUMBER: dict[str, Any] = {"maximum": 20, "example": "S000000017"}
+_COUPON: dict[str, Any] = {"maximum": 40, "pattern": "[A-Za-z0-9-]{3,40}", "example": "SPRING-10"}
 STATUSES = ("placed", "completed", "cancelled")
 PAYMENT_STATUSES = ("awaiting_payment", "paid", "refunded", "voided")
 FULFILMENT_STATUSES = ("unfulfilled", "shipped", "cancelled")

@@ -8,7 +8,6 @@ Whoever changes a cart holds its row: it is the first lock of every order, too.
 
 import hashlib
 import secrets
-from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import delete, func, select, text, update
@@ -137,10 +136,12 @@ def remove(cart_id: int, line_id: int) -> None:
     Raises:
         NotFoundError: this cart has no such line.
     """
-    done = session.execute(
-        delete(CartLine).where(CartLine.id == line_id, CartLine.cart_id == cart_id)
+    done = session.scalar(
+        delete(CartLine)
+        .where(CartLine.id == line_id, CartLine.cart_id == cart_id)
+        .returning(CartLine.id)
     )
-    if done.rowcount == 0:
+    if done is None:
         raise NotFoundError
 
 
@@ -173,7 +174,7 @@ def lines(cart_id: int) -> list[dict[str, Any]]:
     return [{**row, "problems": _problems(row)} for row in rows]
 
 
-def _problems(row: Mapping[str, Any]) -> list[str]:
+def _problems(row: Any) -> list[str]:
     if not row["is_active"]:
         return ["not_for_sale"]
     found = []

@@ -6,7 +6,7 @@ So its total limit, also a CHECK, and its limit for a person hold however many u
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from torg.db import session
@@ -16,7 +16,7 @@ from torg_shop.domain.pricing import Reduction, discount
 from torg_shop.errors.orders import CouponInvalidError, CouponTakenError, CouponUsedUpError
 from torg_shop.models.coupons import Coupon, CouponUse
 
-COLUMNS = select(
+COLUMNS: Select[*tuple[Any, ...]] = select(
     Coupon.id,
     Coupon.code,
     Coupon.percent,
@@ -63,12 +63,13 @@ def remove(coupon_id: int) -> None:
     Raises:
         NotFoundError: there is none.
     """
-    done = session.execute(
+    done = session.scalar(
         update(Coupon)
         .where(Coupon.id == coupon_id, Coupon.is_active)
         .values(is_active=False, updated_at=func.clock_timestamp())
+        .returning(Coupon.id)
     )
-    if done.rowcount == 0:
+    if done is None:
         raise NotFoundError
 
 
