@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+# A cart: so many different products, and so many of one.
+MOST_LINES, MOST_OF_ONE = 200, 9999
+
 
 @dataclass(frozen=True, slots=True)
 class Reduction:

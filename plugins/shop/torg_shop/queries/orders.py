@@ -10,9 +10,9 @@ from torg.errors import NotFoundError
 from torg.filters import equals
 from torg.listing import Listing
 from torg.schemas import Enum
+from torg_shop.domain import statuses
 from torg_shop.models.coupons import Coupon
 from torg_shop.models.orders import Order, OrderEvent, OrderLine
-from torg_shop.schemas import orders as shapes
 
 
 class OrderListing(Listing):
@@ -25,9 +25,9 @@ class OrderListing(Listing):
     }
     default_sort = "-id"
     filters = {  # noqa: RUF012 - declared so by the host
-        "status": equals(Enum(shapes.STATUSES), Order.status),
-        "payment_status": equals(Enum(shapes.PAYMENT_STATUSES), Order.payment_status),
-        "fulfilment_status": equals(Enum(shapes.FULFILMENT_STATUSES), Order.fulfilment_status),
+        "status": equals(Enum(tuple(statuses.ORDER)), Order.status),
+        "payment_status": equals(Enum(tuple(statuses.PAYMENT)), Order.payment_status),
+        "fulfilment_status": equals(Enum(tuple(statuses.FULFILMENT)), Order.fulfilment_status),
     }
 
 

@@ -22,6 +22,8 @@ from torg_shop.routes.carts import guest_token
 from torg_shop.schemas import orders as shapes
 from torg_shop.services import orders
 
+_Summaries = queries.OrderListing.envelope(shapes.OrderSummary)
+
 
 @blueprint.route("/orders", methods=["POST"])
 @blueprint.requires(ORDER, verified=True)
@@ -48,7 +50,7 @@ def place_order(arguments: dict[str, Any]) -> Any:
 @blueprint.route("/orders", methods=["GET"])
 @blueprint.requires(ORDER)
 @blueprint.arguments(queries.OrderListing.arguments(), location="query")
-@blueprint.response(200, queries.OrderListing.envelope(shapes.OrderSummary))
+@blueprint.response(200, _Summaries)
 def list_orders(arguments: dict[str, Any]) -> Any:
     """List your orders."""
     return queries.page(arguments, identity.current().id)
@@ -90,7 +92,7 @@ def pay_order(number: str) -> Any:
 @blueprint.route("/admin/orders", methods=["GET"])
 @blueprint.requires(ORDERS)
 @blueprint.arguments(queries.OrderListing.arguments(), location="query")
-@blueprint.response(200, queries.OrderListing.envelope(shapes.OrderSummary))
+@blueprint.response(200, _Summaries)
 def list_all_orders(arguments: dict[str, Any]) -> Any:
     """List everybody's orders."""
     return queries.page(arguments)

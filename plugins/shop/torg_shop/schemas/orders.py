@@ -18,14 +18,14 @@ from torg.schemas import (
     Text,
     Timestamp,
 )
+from torg_shop.domain import statuses
+from torg_shop.domain.pricing import MOST_LINES, MOST_OF_ONE
 from torg_shop.schemas.catalogue import MOST_MINOR
-from torg_shop.services.carts import MOST_LINES, MOST_OF_ONE
 
 _NUMBER: dict[str, Any] = {"maximum": 20, "example": "S000000017"}
 _COUPON: dict[str, Any] = {"maximum": 40, "pattern": "[A-Za-z0-9-]{3,40}", "example": "SPRING-10"}
-STATUSES = ("placed", "completed", "cancelled")
-PAYMENT_STATUSES = ("awaiting_payment", "paid", "refunded", "voided")
-FULFILMENT_STATUSES = ("unfulfilled", "shipped", "cancelled")
+STATUSES, PAYMENT_STATUSES = tuple(statuses.ORDER), tuple(statuses.PAYMENT)
+FULFILMENT_STATUSES = tuple(statuses.FULFILMENT)
 _ALL_STATUSES = tuple(dict.fromkeys(STATUSES + PAYMENT_STATUSES + FULFILMENT_STATUSES))
 
 

@@ -15,11 +15,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from torg.db import session
 from torg.errors import NotFoundError
+from torg_shop.domain.pricing import MOST_LINES, MOST_OF_ONE
 from torg_shop.errors.orders import CartFullError, ProductUnknownError
 from torg_shop.models.carts import Cart, CartLine
 from torg_shop.models.catalogue import Product, StockLevel
 
-MOST_LINES, MOST_OF_ONE = 200, 9999
 _MERGE = text(
     "INSERT INTO shop_cart_line AS own"
     " (cart_id, product_id, quantity, seen_price_minor, seen_currency, updated_at)"
