@@ -59,12 +59,12 @@ class TestCounting:
         return values(generate_latest(metrics.registry))
 
     def test_request_is_counted_by_plugin_route_method_and_status(self):
-        metrics.observe_request("shop", "/a/<int:id>", "GET", 404, 0.003, 2, 0.001)
-        metrics.observe_request("shop", "/a/<int:id>", "GET", 404, 0.2, 3, 0.002)
+        metrics.observe_request("kiosk", "/a/<int:id>", "GET", 404, 0.003, 2, 0.001)
+        metrics.observe_request("kiosk", "/a/<int:id>", "GET", 404, 0.2, 3, 0.002)
 
         found = self.count()
 
-        labels = ("GET", "shop", "/a/<int:id>", "4xx")
+        labels = ("GET", "kiosk", "/a/<int:id>", "4xx")
         assert found["torg_request_seconds_count", *labels] == 2
         assert found["torg_request_seconds_sum", *labels] == pytest.approx(0.203)
         assert found["torg_request_sql_statements_total", *labels[:3]] == 5
@@ -78,19 +78,19 @@ class TestCounting:
         assert names == [("torg_request_seconds_count", "other", "host", "", "other")]
 
     def test_hooks_jobs_cache_and_mail_are_counted_by_name_and_outcome(self):
-        metrics.observe_hook("shop", "torg_jobs", 0.5, False)
-        metrics.observe_hook("shop", "torg_jobs", 0.5, True)
-        metrics.observe_job("shop.import_prices", "done", 2.0)
+        metrics.observe_hook("kiosk", "torg_jobs", 0.5, False)
+        metrics.observe_hook("kiosk", "torg_jobs", 0.5, True)
+        metrics.observe_job("kiosk.import_prices", "done", 2.0)
         metrics.count_cache("lists", "hit")
-        metrics.count_mail("shop.order", "sent")
+        metrics.count_mail("kiosk.order", "sent")
 
         found = self.count()
 
-        assert found["torg_hook_calls_total", "torg_jobs", "error", "shop"] == 1
-        assert found["torg_hook_seconds_total", "torg_jobs", "shop"] == 1.0
-        assert found["torg_job_seconds_count", "shop.import_prices", "done", "shop"] == 1
+        assert found["torg_hook_calls_total", "torg_jobs", "error", "kiosk"] == 1
+        assert found["torg_hook_seconds_total", "torg_jobs", "kiosk"] == 1.0
+        assert found["torg_job_seconds_count", "kiosk.import_prices", "done", "kiosk"] == 1
         assert found["torg_cache_reads_total", "lists", "hit"] == 1
-        assert found["torg_mails_total", "sent", "shop.order"] == 1
+        assert found["torg_mails_total", "sent", "kiosk.order"] == 1
 
     def test_counting_a_request_costs_next_to_nothing(self):
         arguments = ("cost", "/a/<int:id>", "GET", 200, 0.003, 2, 0.001)
@@ -148,7 +148,7 @@ class TestProcesses:
     def test_numbers_of_all_processes_are_read_together(self, tmp_path):
         metrics.prepare_directory(tmp_path)
         environ = {**os.environ, metrics.DIRECTORY_VARIABLE: str(tmp_path)}
-        work = "from torg import metrics as m; m.observe_request('shop','/a','GET',200,0.1,2,0.05)"
+        work = "from torg import metrics as m; m.observe_request('kiosk','/a','GET',200,0.1,2,0.05)"
         show = (
             "from torg import metrics as m; import flask; a = flask.Flask('x');"
             "a.extensions['torg.metrics'] = type('N', (), {'collect': lambda s: iter(())})();"
@@ -162,8 +162,8 @@ class TestProcesses:
         )
 
         found = values(shown.stdout)
-        assert found["torg_request_seconds_count", "GET", "shop", "/a", "2xx"] == 3
-        assert found["torg_request_sql_statements_total", "GET", "shop", "/a"] == 6
+        assert found["torg_request_seconds_count", "GET", "kiosk", "/a", "2xx"] == 3
+        assert found["torg_request_sql_statements_total", "GET", "kiosk", "/a"] == 6
 
     def test_preparing_the_folder_forgets_former_runs_only(self, tmp_path):
         (tmp_path / "counter_1.db").write_bytes(b"")

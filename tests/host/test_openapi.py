@@ -102,19 +102,19 @@ def make_auction():
     return auction
 
 
-def make_shop():
+def make_kiosk():
     class Lot(Schema):
         sku = Text(maximum=12)
 
-    shop = Blueprint("shop")
+    kiosk = Blueprint("kiosk")
 
-    @shop.route("/<string:sku>")
-    @shop.public
-    @shop.response(200, Lot)
+    @kiosk.route("/<string:sku>")
+    @kiosk.public
+    @kiosk.response(200, Lot)
     def show_lot(sku):
         """Show a lot."""
 
-    return shop
+    return kiosk
 
 
 def make_accounts():
@@ -129,7 +129,7 @@ def make_accounts():
     return accounts
 
 
-MAKERS = {"auction": make_auction, "shop": make_shop, "accounts": make_accounts}
+MAKERS = {"auction": make_auction, "kiosk": make_kiosk, "accounts": make_accounts}
 
 
 def make_broken():
@@ -199,8 +199,8 @@ def test_a_plugin_is_described_the_same_whoever_else_is_there(make_api):
 
 def test_schemas_carry_the_name_of_their_plugin(document):
     schemas = document["components"]["schemas"]
-    assert {"auction.Lot", "auction.Bid", "shop.Lot", "Problem"} <= set(schemas)
-    assert set(schemas["shop.Lot"]["properties"]) == {"sku"}
+    assert {"auction.Lot", "auction.Bid", "kiosk.Lot", "Problem"} <= set(schemas)
+    assert set(schemas["kiosk.Lot"]["properties"]) == {"sku"}
     assert "auction.LotChanges" in schemas
 
 
@@ -259,20 +259,20 @@ def test_a_view_of_two_methods_is_two_operations(document):
 
 
 def test_a_plugin_that_cannot_be_described_harms_no_other(make_api):
-    app = make_api(make_shop(), make_broken())
+    app = make_api(make_kiosk(), make_broken())
     client = app.test_client()
     whole = client.get("/openapi.json").json
     validate(whole)
     assert whole["info"]["x-missing-plugins"] == ["broken"]
-    assert "/api/v1/shop/{sku}" in whole["paths"]
-    assert client.get("/openapi/shop.json").status_code == 200
+    assert "/api/v1/kiosk/{sku}" in whole["paths"]
+    assert client.get("/openapi/kiosk.json").status_code == 200
     answer = client.get("/openapi/broken.json")
     assert (answer.status_code, answer.json["code"]) == (503, "document_broken")
 
 
 def test_two_schemas_of_one_name_in_a_plugin_are_an_error_and_not_a_second_name(make_api):
-    first, second = make_auction(), make_shop()
-    second.name = "auction_shop"
+    first, second = make_auction(), make_kiosk()
+    second.name = "auction_kiosk"
     app = make_api()
     manifest = Manifest("auction", "x", "1", Path(), "A", url_prefix="auction")
     openapi.mount(app, manifest, [first, second])
@@ -330,8 +330,8 @@ class TestPages:
         assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
 
     def test_documents_can_be_switched_off(self, make_api):
-        client = make_api(make_shop(), docs_enabled=False).test_client()
-        for address in ("/docs", "/redoc", "/openapi.json", "/openapi/shop.json", "/postman.json"):
+        client = make_api(make_kiosk(), docs_enabled=False).test_client()
+        for address in ("/docs", "/redoc", "/openapi.json", "/openapi/kiosk.json", "/postman.json"):
             assert client.get(address).status_code == 404
 
 
@@ -378,15 +378,15 @@ class TestPostman:
 
 
 def test_the_check_names_what_an_operation_lacks(make_api):
-    shop = Blueprint("shop")
+    kiosk = Blueprint("kiosk")
 
-    @shop.route("/")
-    @shop.public
+    @kiosk.route("/")
+    @kiosk.public
     def show():
         return flask.Response("x")
 
-    app = make_api(shop)
+    app = make_api(kiosk)
     assert openapi.check(app) == [
-        "GET /api/v1/shop has no summary",
-        "GET /api/v1/shop describes no success",
+        "GET /api/v1/kiosk has no summary",
+        "GET /api/v1/kiosk describes no success",
     ]

@@ -28,20 +28,20 @@ class LowStockError(errors.ConflictError):
 class Refusing:
     def __init__(self, make_api, **settings):
         self.error = None
-        shop = Blueprint("shop")
+        kiosk = Blueprint("kiosk")
 
-        @shop.route("/")
-        @shop.public
-        @shop.response(200)
+        @kiosk.route("/")
+        @kiosk.public
+        @kiosk.response(200)
         def show():
             """Show."""
             raise self.error
 
-        self.client = make_api(shop, **settings).test_client()
+        self.client = make_api(kiosk, **settings).test_client()
 
     def answer(self, error, **headers):
         self.error = error
-        return self.client.get("/api/v1/shop", headers=headers)
+        return self.client.get("/api/v1/kiosk", headers=headers)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_refusal_carries_all_that_rfc_9457_asks_and_its_facts(refusing):
         "title": "Too few left",
         "status": 409,
         "detail": "Only 2 of vases are left at 5.00 EUR.",
-        "instance": "/api/v1/shop",
+        "instance": "/api/v1/kiosk",
         "code": "low_stock",
         "left": 2,
         "price": {"amount": "5.00", "currency": "EUR"},

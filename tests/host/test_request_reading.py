@@ -26,45 +26,45 @@ class Basket(Schema):
 LOT = {"title": "Vase", "price": {"amount": "5.00", "currency": "EUR"}}
 
 
-def make_shop():
-    shop = Blueprint("shop")
+def make_kiosk():
+    kiosk = Blueprint("kiosk")
 
-    @shop.route("/")
-    @shop.public
-    @shop.arguments(Search, location="query")
-    @shop.response(200)
+    @kiosk.route("/")
+    @kiosk.public
+    @kiosk.arguments(Search, location="query")
+    @kiosk.response(200)
     def list_lots(arguments):
         """List lots."""
         return {"limit": arguments["limit"]}
 
-    @shop.route("/<int:lot_id>", methods=["DELETE"])
-    @shop.public
-    @shop.response(204)
+    @kiosk.route("/<int:lot_id>", methods=["DELETE"])
+    @kiosk.public
+    @kiosk.response(204)
     def remove_lot(lot_id):
         """Remove a lot."""
 
-    @shop.route("/baskets", methods=["POST"])
-    @shop.public
-    @shop.arguments(Basket)
-    @shop.response(200)
+    @kiosk.route("/baskets", methods=["POST"])
+    @kiosk.public
+    @kiosk.arguments(Basket)
+    @kiosk.response(200)
     def fill_basket(arguments):
         """Fill a basket."""
         return {"count": len(arguments["lots"])}
 
-    @shop.route("/notes", methods=["POST"])
-    @shop.public
-    @shop.arguments(Search, required=False)
-    @shop.response(200)
+    @kiosk.route("/notes", methods=["POST"])
+    @kiosk.public
+    @kiosk.arguments(Search, required=False)
+    @kiosk.response(200)
     def note(arguments):
         """Note something, or nothing."""
         return {"given": sorted(arguments)}
 
-    return shop
+    return kiosk
 
 
 @pytest.fixture
 def client(make_api):
-    return make_api(make_shop()).test_client()
+    return make_api(make_kiosk()).test_client()
 
 
 def problem(answer, status, code):
@@ -77,19 +77,19 @@ def problem(answer, status, code):
 class TestBodies:
     def post(self, client, data, content_type="application/json", **headers):
         return client.post(
-            "/api/v1/shop/baskets", data=data, content_type=content_type, headers=headers
+            "/api/v1/kiosk/baskets", data=data, content_type=content_type, headers=headers
         )
 
     def test_no_body_is_refused_where_one_is_needed(self, client):
         problem(self.post(client, b""), 400, "body_required")
 
     def test_no_body_is_fine_where_none_is_needed(self, client):
-        assert client.post("/api/v1/shop/notes").json == {"given": ["limit"]}
+        assert client.post("/api/v1/kiosk/notes").json == {"given": ["limit"]}
 
     @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "", "application/x+json"])
     def test_a_body_that_is_not_json_is_refused_by_its_type(self, client, kind):
         problem(self.post(client, b'{"lots": []}', kind), 415, "unsupported_media_type")
-        answer = client.post("/api/v1/shop/notes", data=b"{}", content_type=kind)
+        answer = client.post("/api/v1/kiosk/notes", data=b"{}", content_type=kind)
         problem(answer, 415, "unsupported_media_type")
 
     def test_a_compressed_body_is_refused_by_its_encoding(self, client):
@@ -107,7 +107,7 @@ class TestBodies:
 
     def test_every_wrong_place_is_pointed_at(self, client):
         body = {"lots": [LOT, {"title": "", "price": {"amount": "x", "currency": "EUR"}}, 3]}
-        found = problem(client.post("/api/v1/shop/baskets", json=body), 422, "validation_failed")
+        found = problem(client.post("/api/v1/kiosk/baskets", json=body), 422, "validation_failed")
         assert {(each["pointer"], each["code"]) for each in found["errors"]} == {
             ("/lots/1/title", "too_short"),
             ("/lots/1/price/amount", "malformed_amount"),
@@ -116,14 +116,14 @@ class TestBodies:
 
     def test_an_unknown_name_is_told_the_known_ones(self, client):
         body = {"lots": [{**LOT, "a/b~c": 1}]}
-        found = problem(client.post("/api/v1/shop/baskets", json=body), 422, "validation_failed")
+        found = problem(client.post("/api/v1/kiosk/baskets", json=body), 422, "validation_failed")
         (only,) = found["errors"]
         assert (only["pointer"], only["code"]) == ("/lots/0/a~1b~0c", "unknown")
         assert only["message"] == "Unknown here. Allowed: price, title."
 
     def test_a_thousand_wrong_items_get_no_thousand_sentences(self, client):
         body = {f"name{number}": 1 for number in range(1000)}
-        found = problem(client.post("/api/v1/shop/baskets", json=body), 422, "validation_failed")
+        found = problem(client.post("/api/v1/kiosk/baskets", json=body), 422, "validation_failed")
         assert len(found["errors"]) == 100
 
     def test_a_body_above_one_mebibyte_is_too_large(self, client):
@@ -134,7 +134,7 @@ class TestBodies:
     def test_a_streamed_body_is_cut_at_the_limit(self, client):
         endless = io.BytesIO(b'{"lots": []' + b" " * 3 * 1024 * 1024)
         answer = client.post(
-            "/api/v1/shop/baskets",
+            "/api/v1/kiosk/baskets",
             content_type="application/json",
             environ_overrides={
                 "wsgi.input": endless,
@@ -146,24 +146,24 @@ class TestBodies:
         assert endless.tell() < 2 * 1024 * 1024
 
     def test_a_body_for_a_view_that_reads_none_is_bounded_too(self, client):
-        answer = client.delete("/api/v1/shop/7", data=b"x" * (1024 * 1024 + 1))
+        answer = client.delete("/api/v1/kiosk/7", data=b"x" * (1024 * 1024 + 1))
         problem(answer, 413, "body_too_large")
 
 
 class TestQueries:
     def test_an_unknown_parameter_is_told_the_known_ones(self, client):
-        found = problem(client.get("/api/v1/shop?colour=red"), 422, "validation_failed")
+        found = problem(client.get("/api/v1/kiosk?colour=red"), 422, "validation_failed")
         (only,) = found["errors"]
         assert (only["pointer"], only["code"]) == ("?colour", "unknown")
         assert only["message"] == "Unknown here. Allowed: limit, tag."
 
     def test_a_wrong_value_is_pointed_at(self, client):
-        found = problem(client.get("/api/v1/shop?limit=101"), 422, "validation_failed")
+        found = problem(client.get("/api/v1/kiosk?limit=101"), 422, "validation_failed")
         assert found["errors"][0]["pointer"] == "?limit"
         assert found["errors"][0]["code"] == "out_of_range"
 
     def test_a_parameter_with_one_value_may_not_be_given_twice(self, client):
-        found = problem(client.get("/api/v1/shop?limit=1&limit=2"), 422, "validation_failed")
+        found = problem(client.get("/api/v1/kiosk?limit=1&limit=2"), 422, "validation_failed")
         assert found["errors"][0] == {
             "pointer": "?limit",
             "code": "repeated",
@@ -176,16 +176,16 @@ class TestCorpus:
 
     def test_no_body_costs_more_than_a_refusal(self, client):
         for raw in BODIES:
-            answer = client.post("/api/v1/shop/baskets", data=raw, content_type="application/json")
+            answer = client.post("/api/v1/kiosk/baskets", data=raw, content_type="application/json")
             assert 400 <= answer.status_code < 500, raw[:60]
 
     def test_no_value_costs_more_than_a_refusal(self, client):
         for name, raw in bodies({"lots": [LOT]}):
-            answer = client.post("/api/v1/shop/baskets", data=raw, content_type="application/json")
+            answer = client.post("/api/v1/kiosk/baskets", data=raw, content_type="application/json")
             assert answer.status_code < 500, name
             if answer.status_code >= 400:
                 assert answer.mimetype == "application/problem+json", name
 
     def test_no_query_costs_more_than_a_refusal(self, client):
         for query in QUERIES:
-            assert client.get(f"/api/v1/shop?{query}").status_code < 500, query
+            assert client.get(f"/api/v1/kiosk?{query}").status_code < 500, query
