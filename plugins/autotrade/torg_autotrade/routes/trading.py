@@ -135,6 +135,7 @@ def get_buyer_statistics() -> Any:
 @blueprint.requires(TICK)
 @blueprint.arguments(_TickQuery, location="query")
 @blueprint.arguments(shapes.StartTick)
+@blueprint.alt_response(200, schema=shapes.Tick)
 @blueprint.response(202, shapes.Tick)
 def create_tick(query: dict[str, Any], arguments: dict[str, Any]) -> Any:
     """Run one of the market's jobs now; with `dry_run` show what it would do instead (200)."""
