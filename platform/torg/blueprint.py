@@ -153,6 +153,13 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
 
         return decorator
 
+    def alt_response(
+        self, status_code: int, response: Any = None, **options: Any
+    ) -> Callable[[View], View]:
+        """Describe another answer than the usual one: what its body is, under its status."""
+        described = super().alt_response(status_code, response, **options)
+        return cast("Callable[[View], View]", described)
+
     @staticmethod
     def public(view: View) -> View:
         """Anybody may call this view."""

@@ -248,7 +248,8 @@ class TestStart:
         def show_secrets():
             """Show secrets."""
 
-        with pytest.raises(StartError, match=r"GET /api/v1/kiosk/secrets of plugin kiosk is neither"):
+        wanted = r"GET /api/v1/kiosk/secrets of plugin kiosk is neither"
+        with pytest.raises(StartError, match=wanted):
             make_api(kiosk)
 
     def test_one_route_of_two_plugins_stops_the_start_with_both_names(self, make_api):

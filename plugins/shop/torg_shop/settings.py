@@ -22,6 +22,17 @@ class ShopSettings(Section):
     bought_together_support: int = Field(
         2, ge=1, description="In how many orders two products must meet to be recommended."
     )
+    points_currency: str = Field(
+        "EUR",
+        pattern="^[A-Z]{3}$",
+        description="Orders in this currency earn and spend points, one for each minor unit.",
+    )
+    points_percent: int = Field(
+        1, ge=0, le=100, description="Points that a paid order earns, in percent of its total."
+    )
+    return_days: int = Field(
+        14, ge=0, le=365, description="When points of a paid order can be spent, in days after it."
+    )
     payment_minutes: int = Field(
         30, ge=1, le=10_080, description="How long goods are set aside for an unpaid order."
     )

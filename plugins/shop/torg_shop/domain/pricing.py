@@ -39,6 +39,11 @@ def discount(subtotal_minor: int, reduction: Reduction) -> int | None:
     return min(subtotal_minor, reduction.amount_minor or 0)
 
 
+def points_earned(total_minor: int, percent: int) -> int:
+    """Bonus points for what was paid, rounded down."""
+    return total_minor * percent // 100
+
+
 def merged(first: int, second: int, most: int) -> int:
     """How many a person wants whose guest cart and own cart name the same product."""
     return min(first + second, most)

@@ -82,6 +82,14 @@ class CouponTakenError(ConflictError):
     public = ("coupon_code",)
 
 
+class PointsRefusedError(InvalidError):
+    """So many points cannot pay a part of this order: there are none here, or it costs less."""
+
+    code = "points_refused"
+    title = "Points are not accepted"
+    detail = "These points cannot pay a part of this order."
+
+
 class OrderStepError(ConflictError):
     """The order's statuses do not allow this now."""
 

@@ -19,7 +19,8 @@ class Order(Record, Base):
     __tablename__ = "shop_order"
     __table_args__ = (
         CheckConstraint("subtotal_minor >= 0 AND discount_minor >= 0", name="sums"),
-        CheckConstraint("total_minor = subtotal_minor - discount_minor", name="total"),
+        CheckConstraint("total_minor = subtotal_minor - discount_minor - points", name="total"),
+        CheckConstraint("points >= 0", name="points"),
         CheckConstraint("total_minor >= 0", name="total_positive"),
         CheckConstraint("status IN ('placed', 'completed', 'cancelled')", name="status"),
         CheckConstraint(
@@ -45,6 +46,7 @@ class Order(Record, Base):
     currency: Mapped[str] = mapped_column(CHAR(3))
     subtotal_minor: Mapped[int]
     discount_minor: Mapped[int] = mapped_column(server_default="0")
+    points: Mapped[int] = mapped_column(server_default="0")
     total_minor: Mapped[int]
     coupon_id: Mapped[int | None] = mapped_column(ForeignKey("shop_coupon.id", ondelete="RESTRICT"))
     status: Mapped[str] = mapped_column(Text, server_default="placed")

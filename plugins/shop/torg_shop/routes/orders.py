@@ -7,6 +7,7 @@ import flask
 from torg import identity
 from torg.errors import NotFoundError
 from torg_ledger import InsufficientFundsError
+from torg_ledger.bonus import NotEnoughPointsError
 from torg_shop.errors.orders import (
     CartChangedError,
     CartCurrencyError,
@@ -15,6 +16,7 @@ from torg_shop.errors.orders import (
     CouponUsedUpError,
     OrderStepError,
     OutOfStockError,
+    PointsRefusedError,
 )
 from torg_shop.queries import orders as queries
 from torg_shop.routes.blueprint import ORDER, ORDERS, blueprint
@@ -38,6 +40,8 @@ _Summaries = queries.OrderListing.envelope(shapes.OrderSummary)
     CouponInvalidError,
     CouponUsedUpError,
     InsufficientFundsError,
+    NotEnoughPointsError,
+    PointsRefusedError,
 )
 def place_order(arguments: dict[str, Any]) -> Any:
     """Order what is in your cart, which is empty then."""

@@ -88,6 +88,13 @@ class PlaceOrder(Schema):
         load_default=None,
         description="The cart's total as you saw it: if it is right, changed prices are accepted.",
     )
+    points = Integer(
+        minimum=0,
+        maximum=10**18,
+        load_default=0,
+        example=150,
+        description="Bonus points that pay a part, each one minor unit.",
+    )
     payment = Enum(
         ("wallet", "later"),
         allow_none=True,
@@ -131,6 +138,7 @@ class Order(OrderSummary):
 
     subtotal = MoneyField(minor="subtotal_minor")
     discount = MoneyField(minor="discount_minor")
+    points = Integer(minimum=0, description="Bonus points that paid a part.", example=150)
     coupon = Text(maximum=40, allow_none=True, example="SPRING-10")
     expires_at = Timestamp(description="Until when it waits for payment.")
     lines = List(Nested(OrderLine), maximum=MOST_LINES)

@@ -24,7 +24,7 @@ from torg_shop.errors.orders import (
     OutOfStockError,
 )
 from torg_shop.models.orders import Order, OrderEvent, OrderLine
-from torg_shop.services import carts, coupons, payments, stock, telling
+from torg_shop.services import bonus, carts, coupons, payments, stock, telling
 from torg_shop.settings import ShopSettings
 
 _COLUMNS = {
@@ -55,6 +55,7 @@ def place(
     coupon: str | None = None,
     expected_total: Money | None = None,
     payment: str | None = None,
+    points: int = 0,
 ) -> str:
     """Order what is in a person's cart at present prices; returns the order's number.
 
@@ -65,10 +66,12 @@ def place(
         expected_total: of the goods before a coupon; when it is right, changed prices are accepted.
         payment: `wallet` pays at once, `later` leaves it awaiting payment; by default from the
             wallet where there is one.
+        points: bonus points that pay a part, each one minor unit.
 
     Raises:
         CartEmptyError, CartCurrencyError, CartChangedError, OutOfStockError, CouponInvalidError,
-        CouponUsedUpError: nothing was ordered; and what the ledger refuses.
+        CouponUsedUpError, PointsRefusedError, NotEnoughPointsError: nothing was ordered; and what
+            the ledger refuses.
     """
     cart_id = carts.of_person(buyer_id, token)
     found = [] if cart_id is None else carts.lines(cart_id)
@@ -76,12 +79,17 @@ def place(
         raise CartEmptyError
     cost = _cost(found, expected_total)
     coupon_id, off = (None, 0) if coupon is None else coupons.use(coupon, buyer_id, cost)
-    order = _insert(buyer_id, found, cost, coupon_id, off)
+    paid_by_points = bonus.worth(points, cost.currency, cost.minor - off)
+    order = _insert(buyer_id, found, cost, coupon_id, {"discount": off, "points": paid_by_points})
     _set_aside(found, order)
     carts.empty(cart_id)
     telling.placed(order)
-    if payments.pays_at_once(payment, order.total_minor):
-        _settle(order, payments.take(order), buyer_id)
+    pays_now = payments.pays_at_once(payment, order.total_minor)
+    # Money before points, here as when it is given up: their accounts are locked in one order.
+    transfer = payments.take(order) if pays_now else None
+    bonus.spend(order)
+    if pays_now:
+        _settle(order, transfer, buyer_id)
     number: str = order.number
     return number
 
@@ -135,6 +143,7 @@ def cancel(number: str, *, buyer_id: int | None = None, actor_id: int | None = N
         payments.give_back(order)
     else:
         stock.close_reservation(order.id, "released")
+    bonus.undo(order)
     telling.cancelled(order)
 
 
@@ -167,6 +176,7 @@ def refund(number: str, actor_id: int) -> None:
         return
     _step(order, {"payment": "refunded"}, actor_id)
     payments.give_back(order)
+    bonus.undo(order)
 
 
 def cancel_expired() -> int:
@@ -206,7 +216,11 @@ def _places(found: list[dict[str, Any]], problem: str) -> list[FieldProblem]:
 
 
 def _insert(
-    buyer_id: int, found: list[dict[str, Any]], cost: Money, coupon_id: int | None, off: int
+    buyer_id: int,
+    found: list[dict[str, Any]],
+    cost: Money,
+    coupon_id: int | None,
+    less: Mapping[str, int],
 ) -> Any:
     minutes = config.plugin_settings("shop", ShopSettings).payment_minutes
     order = session.execute(
@@ -215,8 +229,9 @@ def _insert(
             buyer_id=buyer_id,
             currency=cost.currency,
             subtotal_minor=cost.minor,
-            discount_minor=off,
-            total_minor=cost.minor - off,
+            discount_minor=less["discount"],
+            points=less["points"],
+            total_minor=cost.minor - sum(less.values()),
             coupon_id=coupon_id,
             expires_at=database_now() + timedelta(minutes=minutes),
         )
@@ -245,6 +260,7 @@ def _settle(order: Any, transfer: str | None, actor_id: int) -> None:
     """Write down that an order is paid; its goods leave the stock."""
     _step(order, {"payment": "paid"}, actor_id, transfer=transfer)
     stock.close_reservation(order.id, "taken")
+    bonus.earn(order)
     telling.paid(order)
 
 
