@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import autotrade, statements
+from bench import autotrade, enumeration, statements
 from bench import market as markets
 from bench.load import Result, measure
 from bench.market import Market
@@ -71,7 +71,8 @@ def main() -> None:
     with markets.opened() as market:
         counts = statements.count(market)
         rows = _rounds(market, asked.seconds, asked.rounds)
-    report(rows, counts)
+        report(rows, counts)
+        enumeration.report(market)
     autotrade.report(most_offers=10_000)
     if asked.json:
         asked.json.write_text(json.dumps({"rows": rows, "statements": counts}, indent=2) + "\n")
