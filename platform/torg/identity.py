@@ -71,7 +71,7 @@ class Contact:
 
 
 class Users(Protocol):
-    """The contract `users` 1.0: look people up in batches, one statement a call."""
+    """The contract `users` 1.1: look people up in batches, one statement a call."""
 
     def names(self, ids: Iterable[int]) -> Mapping[int, str]:
         """Usernames by id; unknown ids are absent."""
@@ -84,6 +84,9 @@ class Users(Protocol):
 
     def find(self, username: str) -> int | None:
         """The id of the person of that name, ignoring case."""
+
+    def permissions(self, identity_id: int) -> frozenset[str]:
+        """What an active person may now, for work that is done in his name; since 1.1."""
 
 
 class PermissionMissingError(ForbiddenError):

@@ -16,7 +16,7 @@ from torg import __version__, hookimpl, plugins
 from torg.contracts import Service
 from torg.db import session, unit_of_work
 from torg.errors import UnauthorizedError
-from torg.identity import Contact, Identity, IdentityRow, create_identity
+from torg.identity import Contact, Identity, IdentityRow, bump_access, create_identity
 from torg.manifest import Manifest
 
 NAME = "testkit"
@@ -49,7 +49,7 @@ class Person:
 
 
 class People:
-    """Makes people and answers for them as the contract `users` 1.0."""
+    """Makes people and answers for them as the contract `users` 1.1."""
 
     def __init__(self, app: flask.Flask) -> None:
         self._app = app
@@ -78,6 +78,13 @@ class People:
         person = Person(identity_id, username, identity, locale)
         self._people[identity_id] = person
         return person
+
+    def take(self, person: Person, permission: str) -> None:
+        """Take a permission away, as a changed role does."""
+        less = replace(person.identity, permissions=person.identity.permissions - {permission})
+        self._people[person.id] = replace(person, identity=less)
+        with unit_of_work(app=self._app):
+            bump_access(person.id)
 
     def identity(self, token: str) -> Identity:
         """Whose token this is.
@@ -120,6 +127,11 @@ class People:
                 return person.id
         return None
 
+    def permissions(self, identity_id: int) -> frozenset[str]:
+        """What a person may."""
+        person = self._people.get(identity_id)
+        return person.identity.permissions if person is not None else frozenset()
+
 
 def attach(app: flask.Flask) -> People:
     """Give the application its people; called before `torg_services` asks for them."""
@@ -141,7 +153,7 @@ def torg_authenticate(request: flask.Request) -> Identity | None:
 def torg_services() -> list[Service]:
     """Provide `users`."""
     app = flask.current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-    return [Service("users", "1.0", attach(app))]
+    return [Service("users", "1.1", attach(app))]
 
 
 MANIFEST = Manifest(
@@ -150,6 +162,6 @@ MANIFEST = Manifest(
     version=__version__,
     path=Path(__file__).parent,
     title="Test kit",
-    provides={"users": "1.0"},
+    provides={"users": "1.1"},
 )
 MODULE = sys.modules[__name__]

@@ -51,15 +51,16 @@ class Dimension:
     Attributes:
         name: the column's name in the facts and the word of a query, as `dealer`.
         title: English words for a heading; translated by the plugin's catalogue.
-        names: gives the readable names of many values in one statement; values it leaves out
-            stand for themselves. Not given: the value is its name (a country, a reason).
+        names: gives the readable names of many values in one statement. Values come and go as text,
+            an id as its digits; those it leaves out stand for themselves. Not given: the value is
+            its name (a country, a reason).
         own: a select of ONE column with the values that belong to a person. Somebody without the
             metric's permission sees the facts of those values alone.
     """
 
     name: str
     title: str
-    names: Callable[[Sequence[Any]], Mapping[Any, str]] | None = None
+    names: Callable[[Sequence[str]], Mapping[str, str]] | None = None
     own: Callable[[int], Select[Any]] | None = None
 
 

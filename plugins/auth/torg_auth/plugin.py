@@ -24,7 +24,7 @@ from torg_auth.commands import user
 from torg_auth.emails import TEMPLATES
 from torg_auth.jobs import JOBS, SCHEDULES
 from torg_auth.routes import blueprint
-from torg_auth.services import access, directory, privacy, tokens, worth
+from torg_auth.services import access, directory, privacy, reception, tokens, worth
 from torg_auth.settings import AuthSettings
 
 
@@ -58,11 +58,12 @@ def torg_models() -> list[type]:
 
 @hookimpl
 def torg_services() -> list[Service]:
-    """The contracts `users` and `verification`; and tokens must be readable before any request."""
+    """The contracts `users`, `verification` and `accounts`; and tokens must be readable before any request."""
     tokens.init(current_app)
     return [
-        Service("users", "1.0", directory.Directory()),
+        Service("users", "1.1", directory.Directory()),
         Service("verification", "1.0", worth.Verification()),
+        Service("accounts", "1.0", reception.Reception()),
     ]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, any_, bindparam, func, select
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, func, select, text
 
 from torg.db import session
 from torg.identity import Contact, IdentityRow
@@ -76,3 +76,17 @@ def find_by_email(email: str) -> int | None:
 def is_confirmed(user_id: int) -> bool:
     """Whether the account's address is confirmed."""
     return bool(session.scalar(select(User.email_verified_at).where(User.id == user_id)))
+
+
+_GRANTED = text(
+    "SELECT DISTINCT rp.permission FROM auth_user_role ur"
+    " JOIN torg_identity i ON i.id = ur.user_id AND i.is_active"
+    " JOIN auth_role r ON r.id = ur.role_id AND r.is_active"
+    " JOIN auth_role_permission rp ON rp.role_id = r.id AND rp.is_active"
+    " WHERE ur.user_id = :user_id AND ur.is_active"
+)
+
+
+def granted(user_id: int) -> frozenset[str]:
+    """What an active person's roles carry; nothing of somebody who is gone."""
+    return frozenset(session.scalars(_GRANTED, {"user_id": user_id}))

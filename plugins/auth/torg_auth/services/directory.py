@@ -1,4 +1,4 @@
-"""The contract `users` 1.0: looking people up for other plugins. And who a request speaks for."""
+"""The contract `users` 1.1: looking people up for other plugins. And who a request speaks for."""
 
 from collections.abc import Iterable, Mapping
 
@@ -34,6 +34,10 @@ class Directory:
     def find(self, username: str) -> int | None:
         """The id of the person of that name, ignoring case."""
         return people.find(username)
+
+    def permissions(self, identity_id: int) -> frozenset[str]:
+        """What an active person may now; nothing of what no plugin declares any more."""
+        return effective(people.granted(identity_id), plugins.permissions())
 
 
 def authenticate(request: flask.Request) -> Identity | None:

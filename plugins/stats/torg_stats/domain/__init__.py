@@ -1,0 +1,1 @@
+"""Rules without Flask and SQLAlchemy: time, sums, words of a query, drawings."""

@@ -1,0 +1,96 @@
+"""Leaderboards, and the page of somebody's own numbers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from torg_stats.domain.measures import Countable
+from torg_stats.domain.periods import Period
+from torg_stats.services import answering, asking, catalogue
+from torg_stats.services.answering import Series
+from torg_stats.services.asking import Question, Viewer
+
+_OWN_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place on a leaderboard: equals share a rank, and the next one leaves a gap."""
+
+    rank: int
+    series: Series
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFigure:
+    """A number of one's own, in the last days and in as many before."""
+
+    series: Series
+    seen_as: str
+    before: Decimal | None
+
+
+def leaderboard(asked: Question, viewer: Viewer) -> list[Place]:
+    """The largest totals of the one metric and dimension of a question, by currency.
+
+    Raises:
+        as `answering.answer`.
+    """
+    found: list[Place] = []
+    rank, seen, last = 0, 0, None
+    currency: str | None = ""
+    for series in answering.answer(asked, viewer).series:
+        if series.currency != currency:
+            rank, seen, last, currency = 0, 0, None, series.currency
+        seen += 1
+        rank = rank if seen > 1 and series.total == last else seen
+        last = series.total
+        found.append(Place(rank, series))
+    return found
+
+
+def own_page(viewer: Viewer, zone: str, today: date) -> tuple[Period, list[OwnFigure]]:
+    """Everything that is about somebody, by each dimension in which he has something.
+
+    Numbers that are zero in both periods are left out.
+
+    Args:
+        viewer: who; whatever he may see of others, this is his own.
+        zone: whose days.
+        today: there.
+    """
+    asking.require_zone(zone)
+    end = today + timedelta(days=1)
+    period = Period(end - timedelta(days=_OWN_DAYS), end, zone)
+    # Somebody who may see all wants to see here what is his.
+    plain = replace(viewer, permissions=frozenset())
+    found: list[OwnFigure] = []
+    for countable, dimension in _own_metrics(plain):
+        asked = Question((countable,), (), period, seen_as=dimension, limit=1000)
+        before = _totals(replace(asked, period=period.before()), plain)
+        figures = [
+            OwnFigure(each, dimension, before.get(each.currency))
+            for each in answering.answer(asked, plain).series
+        ]
+        found.extend(each for each in figures if each.series.total or each.before)
+    return period, found
+
+
+def _totals(asked: Question, viewer: Viewer) -> dict[str | None, Decimal | None]:
+    return {each.currency: each.total for each in answering.answer(asked, viewer).series}
+
+
+def _own_metrics(viewer: Viewer) -> Iterator[tuple[Countable, str]]:
+    known: dict[tuple[Any, ...], bool] = {}
+    for countable in catalogue.metrics().values():
+        facts = tuple(each.facts.name for each in catalogue.parts(countable))
+        for dimension in countable.dimensions:
+            if dimension.own is None:
+                continue
+            key = (facts[0], dimension.name)
+            if key not in known:
+                known[key] = asking.has_any(dimension, viewer)
+            if known[key]:
+                yield countable, dimension.name

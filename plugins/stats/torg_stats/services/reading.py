@@ -1,0 +1,81 @@
+"""Numbers of measures, from kept sums where there are some, else from the facts."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+from psycopg2.errors import QueryCanceled
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from torg import config
+from torg.db import session
+from torg_stats.domain.measures import Measure, shape
+from torg_stats.errors import QuestionTooLargeError
+from torg_stats.queries import facts as live
+from torg_stats.queries import kept
+from torg_stats.queries.facts import Asked, Key
+from torg_stats.services import catalogue
+from torg_stats.settings import StatsSettings
+
+Numbers = Mapping[Key, Mapping[str, Decimal]]
+
+
+@contextlib.contextmanager
+def bounded() -> Iterator[None]:
+    """No statement of the present transaction takes longer than one question may.
+
+    Raises:
+        QuestionTooLargeError: one would.
+    """
+    seconds = settings().seconds_at_most
+    session.execute(text(f"SET LOCAL statement_timeout = {seconds * 1000:d}"))
+    try:
+        yield
+    except OperationalError as error:
+        if isinstance(error.orig, QueryCanceled):
+            raise QuestionTooLargeError(seconds=seconds) from error
+        raise
+
+
+def settings() -> StatsSettings:
+    """The deployment's choices."""
+    return config.plugin_settings("stats", StatsSettings)
+
+
+def sums(asked: Asked, measures: Sequence[Measure]) -> Numbers:
+    """What measures add up to."""
+    grouping, changed = _kept(asked)
+    if grouping is None or changed is None:
+        return live.sums(asked, measures)
+    found = kept.sums(asked, measures, grouping, changed)
+    if changed:
+        for key, numbers in live.sums(asked, measures, changed).items():
+            present = found.setdefault(key, {})
+            for name, number in numbers.items():
+                present[name] = present.get(name, Decimal(0)) + number
+    return found
+
+
+def different(asked: Asked, measure: Measure, *, by_currency: bool) -> Numbers:
+    """How many different values a measure met."""
+    grouping, changed = _kept(asked)
+    if grouping is None or changed is None:
+        return live.sums(asked, [measure], by_currency=by_currency)
+    return kept.members(asked, measure, grouping, changed, by_currency=by_currency)
+
+
+def present_shape(facts_name: str) -> str:
+    """What the kept sums of these facts have to be made of."""
+    facts, measures = catalogue.sources()[facts_name]
+    return shape(facts, measures, settings().zones)
+
+
+def _kept(asked: Asked) -> tuple[tuple[str, ...] | None, list[date] | None]:
+    if asked.period.zone not in settings().zones:
+        return None, None
+    grouping = kept.grouping(asked)
+    if grouping is None:
+        return None, None
+    return grouping, kept.changed_days(asked, present_shape(asked.facts.name))
