@@ -81,14 +81,25 @@ class _Reading(ArgumentsMixin):  # type: ignore[misc]  # flask-smorest ships no 
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest ships no types
-    """The routes of one plugin, below the prefix its manifest claims.
+    """The routes of one plugin, below the prefix or at the root paths that its manifest claims.
 
     Every view states `public` or `requires(...)`; one that states neither stops the start.
     """
 
-    def __init__(self, name: str, import_name: str = "torg", **options: Any) -> None:
-        """Take flask-smorest's options; `description` is shown above the operations."""
+    def __init__(
+        self, name: str, import_name: str = "torg", *, at_root: bool = False, **options: Any
+    ) -> None:
+        """Take flask-smorest's options; `description` is shown above the operations.
+
+        Args:
+            name: unique in its plugin.
+            import_name: as in Flask.
+            at_root: its rules are whole addresses, such as `/products/`, and not below the
+                plugin's prefix; each has to be at or below one of the manifest's `root_paths`.
+            **options: of flask-smorest.
+        """
         super().__init__(name, import_name, **options)
+        self.at_root = at_root
 
     def route(self, rule: str, **options: Any) -> Callable[[View], View]:
         """Serve the rule by the view; put it above all other decorators."""

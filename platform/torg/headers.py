@@ -21,8 +21,8 @@ Header = tuple[str, str]
 StartResponse = Callable[..., Any]
 
 EXPOSED = (
-    "X-Request-Id, ETag, Location, Retry-After, Idempotency-Replayed, RateLimit, RateLimit-Policy, "
-    "Server-Timing, Allow"
+    "X-Request-Id, ETag, Location, Link, Retry-After, Idempotency-Replayed, RateLimit, "
+    "RateLimit-Policy, Server-Timing, Allow"
 )
 _ALLOWED = (
     "Authorization, Content-Type, Accept-Language, Idempotency-Key, If-Match, If-None-Match, "

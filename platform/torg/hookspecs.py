@@ -52,7 +52,10 @@ def torg_models() -> Iterable[type]:
 
 @hookspec
 def torg_blueprints() -> "Iterable[Blueprint]":
-    """Return the blueprints that the host mounts below `/api/v1/<url_prefix>`."""
+    """Return the blueprints that the host mounts below `/api/v1/<url_prefix>`.
+
+    One with `at_root=True` stands at whole addresses, which `root_paths` of the manifest claim.
+    """
 
 
 @hookspec(firstresult=True)

@@ -34,6 +34,7 @@ from torg.json_answers import JsonProvider
 from torg.operations import API_PREFIX, HOST, Mounted, mount
 from torg.plugins import State
 from torg.request_reading import IdConverter, check_address
+from torg.root_paths import covers
 from torg.route_rules import check_declarations
 
 __all__ = [
@@ -113,16 +114,18 @@ class Application(flask.Flask):
         return response
 
     def _refuse_away(self, mounted: Mounted) -> None:
-        """An unknown address below the prefix of a plugin that failed to start is its fault."""
+        """An unknown address that a plugin which failed to start would have served is its fault."""
         if not isinstance(request.routing_exception, NotFound):
             return
         registry = self.extensions.get("torg.plugins")
         for plugin in registry.plugins.values() if registry is not None else ():
-            prefix = plugin.manifest.url_prefix
-            if plugin.state is State.DISABLED or prefix is None or prefix in mounted.prefixes:
+            if plugin.state is State.DISABLED:
                 continue
-            address = f"{API_PREFIX}/{prefix}"
-            if request.path == address or request.path.startswith(f"{address}/"):
+            prefix, claims = plugin.manifest.url_prefix, plugin.manifest.root_paths
+            missing = [claim for claim in claims if claim not in mounted.roots]
+            if prefix is not None and prefix not in mounted.prefixes:
+                missing.append(f"{API_PREFIX}/{prefix}")
+            if any(covers(address, request.path) for address in missing):
                 raise PluginAwayError(plugin=plugin.name, state=str(plugin.state))
 
 

@@ -15,14 +15,16 @@ from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from torg.root_paths import MOST_CLAIMS, is_claim
+
 GROUP = "torg.plugins"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 _PREFIX = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _PERMISSION = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _RESERVED = frozenset({"host", "torg", "jobs", "alembic"})
 _KEYS = frozenset(
-    {"name", "title", "summary", "api", "url_prefix", "requires", "after", "conflicts"}
-    | {"provides", "consumes", "docs", "permissions"}
+    {"name", "title", "summary", "api", "url_prefix", "root_paths", "requires", "after"}
+    | {"conflicts", "provides", "consumes", "docs", "permissions"}
 )
 
 
@@ -55,6 +57,7 @@ class Manifest:
     summary: str = ""
     api: str = ">=1,<2"
     url_prefix: str | None = None
+    root_paths: tuple[str, ...] = ()
     requires: Mapping[str, str] = field(default_factory=dict)
     after: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
@@ -113,7 +116,10 @@ def read(path: Path, package: str, version: str, name: str) -> Manifest:
     # The addresses of a plugin that cannot run still answer 503 with its name, and not 404.
     prefix = raw.get("url_prefix")
     claimed = prefix if isinstance(prefix, str) and _PREFIX.fullmatch(prefix) else None
-    return replace(_broken(name, package, version, path, problem), url_prefix=claimed)
+    paths = raw.get("root_paths")
+    at_root = tuple(each for each in paths if is_claim(each)) if isinstance(paths, list) else ()
+    broken = _broken(name, package, version, path, problem)
+    return replace(broken, url_prefix=claimed, root_paths=at_root)
 
 
 def _broken(name: str, package: str, version: str, path: Path, problem: str) -> Manifest:
@@ -140,6 +146,7 @@ def _parse(raw: dict[str, Any], path: Path, package: str, version: str, name: st
         summary=str(raw.get("summary", "")),
         api=_versions(raw.get("api", ">=1,<2"), "api"),
         url_prefix=prefix,
+        root_paths=_root_paths(raw),
         requires={str(k): _versions(v, f"requires.{k}") for k, v in _table(raw, "requires")},
         after=_names(raw, "after"),
         conflicts=_names(raw, "conflicts"),
@@ -165,6 +172,13 @@ def _names(raw: dict[str, Any], key: str) -> tuple[str, ...]:
     value = raw.get(key, [])
     strings = isinstance(value, list) and all(isinstance(each, str) for each in value)
     _check(strings, f"{key} must be a list of plugin names")
+    return tuple(value)
+
+
+def _root_paths(raw: dict[str, Any]) -> tuple[str, ...]:
+    value = raw.get("root_paths", [])
+    fits = isinstance(value, list) and len(value) <= MOST_CLAIMS and all(map(is_claim, value))
+    _check(fits, 'root_paths must be a list of addresses such as "/products", without a last slash')
     return tuple(value)
 
 

@@ -132,9 +132,9 @@ def _take_health(app: flask.Flask, plugin: Plugin, checks: Any) -> None:
 
 
 def _take_blueprints(app: flask.Flask, plugin: Plugin, blueprints: Any) -> None:
-    if plugin.manifest.url_prefix is None:
-        raise MountError("it has routes, but plugin.toml names no url_prefix")
     own = list(blueprints)
+    if plugin.manifest.url_prefix is None and not all(each.at_root for each in own):
+        raise MountError("it has routes, but plugin.toml names no url_prefix")
     _rehearse(app, plugin, own)
     openapi.mount(app, plugin.manifest, own)
 
@@ -147,13 +147,23 @@ def _rehearse(app: flask.Flask, plugin: Plugin, blueprints: list[Blueprint]) -> 
     """
     stage = Application("rehearsal")
     mounted = operations.of(app)
+    # The stage has none of the host's own pages, so addresses at the root are checked here.
+    if any(blueprint.at_root for blueprint in blueprints):
+        operations.check_claims(app, plugin.name, plugin.manifest.root_paths)
     prefixes = {owner: prefix for prefix, owner in mounted.prefixes.items()}
     for owner, blueprint in mounted.blueprints.values():
-        prefix = blueprint.name if owner == operations.HOST else prefixes[owner]
-        operations.mount(stage, blueprint, plugin=owner, prefix=prefix)
+        prefix = blueprint.name if owner == operations.HOST else prefixes.get(owner)
+        claims = [claim for claim, claimant in mounted.roots.items() if claimant == owner]
+        operations.mount(stage, blueprint, plugin=owner, prefix=prefix, claims=claims)
+    manifest = plugin.manifest
     for blueprint in blueprints:
-        prefix = plugin.manifest.url_prefix or ""
-        operations.mount(stage, blueprint, plugin=plugin.name, prefix=prefix)
+        operations.mount(
+            stage,
+            blueprint,
+            plugin=plugin.name,
+            prefix=manifest.url_prefix,
+            claims=manifest.root_paths,
+        )
     check_declarations(stage)
 
 

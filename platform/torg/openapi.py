@@ -64,16 +64,21 @@ def mount_host(app: flask.Flask, blueprints: Iterable[Blueprint]) -> None:
 
 
 def mount(app: flask.Flask, manifest: Manifest, blueprints: Iterable[Blueprint]) -> None:
-    """Serve a plugin's blueprints below the prefix of its manifest.
+    """Serve a plugin's blueprints below the prefix, or at the root paths, of its manifest.
 
     Raises:
-        StartError: the prefix, or the name of a blueprint, is taken.
+        StartError: an address, or the name of a blueprint, is taken.
     """
-    assert manifest.url_prefix is not None
     title = manifest.title or manifest.name
     _sections(app)[manifest.name] = Section(manifest.name, title, manifest.summary)
     for blueprint in blueprints:
-        operations.mount(app, blueprint, plugin=manifest.name, prefix=manifest.url_prefix)
+        operations.mount(
+            app,
+            blueprint,
+            plugin=manifest.name,
+            prefix=manifest.url_prefix,
+            claims=manifest.root_paths,
+        )
 
 
 def finish(app: flask.Flask) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from torg import deployment, migrate, plugin_overview
-from torg.manifest import discover
+from torg.manifest import Manifest, discover
 from torg.migration_commands import confirm_name, engine_of, say, settings_at_hand
 from torg.migration_plan import MigrationError
 from torg.migration_purge import PurgePlan, plan_purge, purge
@@ -234,7 +234,7 @@ def _facts(line: Line) -> dict[str, object]:
             "package": f"{manifest.package} in {manifest.path}",
             "docs": manifest.docs or "-",
             "hooks": manifest.api,
-            "addresses": f"/api/v1/{manifest.url_prefix}" if manifest.url_prefix else "-",
+            "addresses": ", ".join(_addresses(manifest)) or "-",
             "requires": [f"{name} {range_}" for name, range_ in manifest.requires.items()],
             "after": list(manifest.after),
             "conflicts": list(manifest.conflicts),
@@ -256,6 +256,11 @@ def _facts(line: Line) -> dict[str, object]:
         f"{line.hook_errors} errors"
     )
     return {key: value for key, value in facts.items() if value != []}
+
+
+def _addresses(manifest: Manifest) -> list[str]:
+    prefix = manifest.url_prefix
+    return [*([f"/api/v1/{prefix}"] if prefix else []), *manifest.root_paths]
 
 
 def _counted(number: int, noun: str) -> str:
