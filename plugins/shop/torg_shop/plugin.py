@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from torg import hookimpl
+from torg.contracts import Service
 from torg.events import Event
 from torg.jobs import Job
 from torg.mail import MailTemplate
@@ -14,6 +15,8 @@ from torg_shop import commands, emails, jobs, personal, sample
 from torg_shop.models import MODELS
 from torg_shop.routes import blueprint
 from torg_shop.schemas.orders import OrderHappened
+from torg_shop.services.offering import ShopCatalogue
+from torg_shop.services.trading import ShopTrading
 from torg_shop.settings import ShopSettings
 
 if TYPE_CHECKING:
@@ -31,6 +34,15 @@ def torg_settings() -> type[ShopSettings]:
 def torg_models() -> Iterable[type]:
     """The tables."""
     return MODELS
+
+
+@hookimpl
+def torg_services() -> Iterable[Service]:
+    """The contracts `catalogue` and `trading`."""
+    return [
+        Service("catalogue", "1.0", ShopCatalogue()),
+        Service("trading", "1.0", ShopTrading()),
+    ]
 
 
 @hookimpl

@@ -2,10 +2,7 @@
 
 from typing import Any
 
-import flask
-
 from torg import identity
-from torg.config import settings
 from torg_auth.errors import (
     CredentialsWrongError,
     RefreshTokenInvalidError,
@@ -15,9 +12,9 @@ from torg_auth.queries import sign_in as queries
 from torg_auth.routes.blueprint import blueprint
 from torg_auth.schemas import Login, RefreshToken, Sessions, Tokens
 from torg_auth.services import sessions
-from torg_auth.services.callers import DEVICE_COOKIE, present_caller
+from torg_auth.services.callers import present_caller
+from torg_auth.services.devices import keep_mark
 from torg_auth.services.limiting import LOGIN, REFRESH
-from torg_auth.services.tokens import DEVICE_DAYS
 
 # RFC 6749, 5.1: nothing on the way may keep an answer that holds tokens.
 _NOT_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -39,23 +36,8 @@ def log_in(arguments: dict[str, Any]) -> tuple[sessions.Tokens, dict[str, str]]:
     name = arguments.get("username") or arguments.get("email") or arguments["phone"]
     opened = sessions.log_in(name, arguments["password"], present_caller())
     if opened.device is not None:
-        _remember_device(opened.device)
+        keep_mark(opened.device)
     return opened, _NOT_KEPT
-
-
-def _remember_device(mark: str) -> None:
-    @flask.after_this_request
-    def set_cookie(response: flask.Response) -> flask.Response:
-        response.set_cookie(
-            DEVICE_COOKIE,
-            mark,
-            max_age=DEVICE_DAYS * 86400,
-            path=flask.request.path,
-            secure=settings().host.base_url.startswith("https:"),
-            httponly=True,
-            samesite="Strict",
-        )
-        return response
 
 
 @blueprint.route("/token/refresh", methods=["POST"])

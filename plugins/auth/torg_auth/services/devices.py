@@ -1,13 +1,15 @@
 """Telling the owner of an account that it was opened on a device not seen before."""
 
+import flask
 from sqlalchemy import text
 
+from torg.config import settings
 from torg.db import session
 from torg_auth.change_emails import NEW_DEVICE
 from torg_auth.models import SecurityEventKind
 from torg_auth.queries import people
 from torg_auth.services import tokens
-from torg_auth.services.callers import Caller
+from torg_auth.services.callers import DEVICE_COOKIE, Caller
 from torg_auth.services.mailing import tell_owner
 from torg_auth.services.record import record
 
@@ -43,3 +45,20 @@ def tell(user_id: int, session_id: int, caller: Caller) -> None:
     # An address that was never confirmed may be a stranger's.
     if people.is_confirmed(user_id):
         tell_owner(NEW_DEVICE, user_id, caller, key=str(session_id))
+
+
+def keep_mark(mark: str) -> None:
+    """Have the device that signs in keep its mark, as a cookie of the present address."""
+
+    @flask.after_this_request
+    def set_cookie(response: flask.Response) -> flask.Response:
+        response.set_cookie(
+            DEVICE_COOKIE,
+            mark,
+            max_age=tokens.DEVICE_DAYS * 86400,
+            path=flask.request.path,
+            secure=settings().host.base_url.startswith("https:"),
+            httponly=True,
+            samesite="Strict",
+        )
+        return response

@@ -6,6 +6,7 @@ name here can be given another rate, or `off`, in the host's setting `rate_limit
 
 from dataclasses import dataclass
 
+import torg_accounts
 from torg import limits
 from torg.errors import TooManyError
 from torg_auth.queries.sign_in import LoginAccount
@@ -22,8 +23,8 @@ class Limit:
 
 
 # By network address, on routes.
-REGISTER = Limit("auth_register", "30 per minute")
-LOGIN = Limit("auth_login", "60 per minute")
+# The first two count together with routes of other plugins that call the contract `accounts`.
+REGISTER, LOGIN = torg_accounts.REGISTER, torg_accounts.SIGN_IN
 REFRESH = Limit("auth_refresh", "120 per minute")
 CODE = Limit("auth_code", "60 per minute")
 PHONE = Limit("auth_phone", "10 per hour")

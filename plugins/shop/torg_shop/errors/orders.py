@@ -1,6 +1,7 @@
 """What carts, orders and coupons refuse. Each class docstring is the page behind `type`."""
 
-from torg.errors import ConflictError, InvalidError
+from torg.errors import ConflictError, FieldProblem, InvalidError
+from torg.i18n import gettext
 
 
 class ProductUnknownError(InvalidError):
@@ -10,6 +11,11 @@ class ProductUnknownError(InvalidError):
     title = "No such product"
     detail = "There is no product {product_id} for sale."
     public = ("product_id",)
+
+    def __init__(self, *, product_id: int, pointer: str = "/product_id") -> None:
+        """Point at the field."""
+        problem = FieldProblem(pointer, "product_unknown", gettext("It is not for sale."))
+        super().__init__(errors=[problem], product_id=product_id)
 
 
 class CartFullError(ConflictError):

@@ -160,6 +160,16 @@ COLUMNS: Select[*tuple[Any, ...]] = (
     .outerjoin(StockLevel, StockLevel.product_id == Product.id)
 )
 SHOWN = COLUMNS.where(Product.is_active)
+_OFFERED: Select[*tuple[Any, ...]] = SHOWN.with_only_columns(
+    *(
+        SHOWN.selected_columns[name]
+        for name in (
+            *("id", "name", "description", "price_minor", "currency"),
+            *("category_name", "created_at", "tag_names"),
+        )
+    ),
+    maintain_column_froms=True,
+)
 _ONE = Prepared(COLUMNS.where(Product.id == bindparam("product_id", type_=BigInteger)))
 _ANY_OF = Prepared(
     SHOWN.where(
@@ -173,6 +183,11 @@ def page(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """A page of what is for sale, in one statement."""
     found = ProductListing.page(SHOWN, arguments)
     return {**found, "items": shown(found["items"])}
+
+
+def offers(arguments: Mapping[str, Any]) -> Any:
+    """A page, as long as `limit` says, with only what names and prices products; one statement."""
+    return ProductListing.page(_OFFERED, arguments)
 
 
 def find(product_id: int) -> Any | None:

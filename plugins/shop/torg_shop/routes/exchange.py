@@ -5,15 +5,13 @@ from typing import Any
 import flask
 from werkzeug.wsgi import FileWrapper
 
-from torg import config, identity, job_routes, outbox
+from torg import identity, job_routes
 from torg_shop.domain.formats import CONTENT_TYPES
 from torg_shop.domain.pictures import LARGEST_BYTES
 from torg_shop.errors.catalogue import TableUnreadableError
-from torg_shop.queries import export
 from torg_shop.routes.blueprint import CATALOGUE, blueprint
 from torg_shop.schemas import exchange as shapes
 from torg_shop.services import exporting, importing
-from torg_shop.settings import ShopSettings
 
 _CHUNK_BYTES = 65536
 
@@ -29,11 +27,8 @@ def export_products(arguments: dict[str, Any]) -> Any:
     Above the setting `export_rows` the answer is 202, and `Location` tells where the job is.
     """
     wanted = arguments["format"]
-    if export.count() > config.plugin_settings("shop", ShopSettings).export_rows:
-        job_id = outbox.enqueue(
-            "shop.export", {"format": wanted}, identity_id=identity.current().id
-        )
-        assert job_id is not None
+    job_id = exporting.left_to_a_job(wanted, identity.current().id)
+    if job_id is not None:
         answer = flask.jsonify({"job_id": job_id})
         answer.status_code = 202
         answer.headers.extend(job_routes.location(job_id))

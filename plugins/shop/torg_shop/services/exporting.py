@@ -11,11 +11,12 @@ import zipfile
 from collections.abc import Callable, Iterable
 from typing import IO, Any
 
-from torg import storage
+from torg import config, outbox, storage
 from torg.money import format_amount
 from torg_shop.domain.cells import harmless, xml
 from torg_shop.domain.formats import CONTENT_TYPES, Format
 from torg_shop.queries import export
+from torg_shop.settings import ShopSettings
 
 _PRICE = export.HEADER.index("price")
 # A number of a spreadsheet is exact to 15 digits.
@@ -59,6 +60,15 @@ def write(file: IO[bytes], wanted: Format, told: Callable[[int], object] | None 
         told: called with how many are written, once for a page.
     """
     return (_write_xlsx if wanted == "xlsx" else _write_csv)(file, told or (lambda _done: None))
+
+
+def left_to_a_job(wanted: Format, identity_id: int) -> int | None:
+    """The job that writes the catalogue, when it is above the setting `export_rows`; else None."""
+    if export.count() <= config.plugin_settings("shop", ShopSettings).export_rows:
+        return None
+    job_id = outbox.enqueue("shop.export", {"format": wanted}, identity_id=identity_id)
+    assert job_id is not None, "it has no business key that could be taken"
+    return job_id
 
 
 def spooled(wanted: Format) -> IO[bytes]:
