@@ -1,7 +1,7 @@
 """Figures added up from the facts themselves: always right, as slow as there are rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -20,13 +20,20 @@ from sqlalchemy import (
     literal,
     literal_column,
     null,
+    or_,
     select,
 )
 
 from torg.db import session
+from torg.errors import FieldProblem
+from torg.i18n import gettext
 from torg_metrics import Facts
 from torg_stats.domain.measures import Measure
 from torg_stats.domain.periods import Interval, Period, day_begins
+from torg_stats.errors import QuestionRefusedError
+
+# What one statement may bring into memory.
+MOST_ROWS = 200_000
 
 Key = tuple[date | None, tuple[str | None, ...], str]
 
@@ -42,6 +49,8 @@ class Asked:
         interval: length of a bucket; None is the whole period.
         filters: allowed values by dimension.
         own: dimension and the select of the values that are the asker's, when he sees no others.
+        from_the_beginning: the period has no first day.
+        only: values by dimension of the groups that are shown; more may come, fewer never.
     """
 
     facts: Facts
@@ -51,6 +60,7 @@ class Asked:
     filters: Mapping[str, Sequence[str]]
     own: tuple[str, Select[Any]] | None
     from_the_beginning: bool = False
+    only: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
 
     @property
     def needs(self) -> frozenset[str]:
@@ -121,10 +131,31 @@ def conditions(
         found.append(table.c.happened_at >= begins)
     for name, values in asked.filters.items():
         found.append(cast(table.c[name], Text).in_(list(values)))
+    for name, wanted in asked.only.items():
+        found.append(is_one_of(cast(table.c[name], Text), wanted))
     if asked.own is not None:
         own, mine = asked.own
         found.append(table.c[own].in_(mine))
     return found
+
+
+def is_one_of(column: ColumnElement[Any], wanted: Sequence[str | None]) -> ColumnElement[bool]:
+    """Whether a value is one of these, nothing among them."""
+    present = column.in_([each for each in wanted if each is not None])
+    return or_(present, column.is_(None)) if None in wanted else present
+
+
+def bounded(statement: Select[Any]) -> Sequence[Any]:
+    """The rows of a statement.
+
+    Raises:
+        QuestionRefusedError: there are more than `MOST_ROWS`; none is left out silently.
+    """
+    rows = session.execute(statement.limit(MOST_ROWS + 1)).all()
+    if len(rows) > MOST_ROWS:
+        message = gettext("These are more than {most} groups: use filters.", most=MOST_ROWS)
+        raise QuestionRefusedError(errors=[FieldProblem("/by", "not_allowed", message)])
+    return rows
 
 
 def sums(
@@ -147,7 +178,7 @@ def sums(
     if by_currency and "currency" in table.c:
         groups.append(currency)
     statement = select(named, *keys, currency, *numbers).where(*conditions(table, asked, days))
-    rows = session.execute(statement.group_by(*groups)) if groups else session.execute(statement)
+    rows = bounded(statement.group_by(*groups) if groups else statement)
     width = 1 + len(keys)
     found: dict[Key, dict[str, Decimal]] = {}
     for row in rows:

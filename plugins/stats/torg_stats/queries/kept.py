@@ -1,7 +1,7 @@
 """Figures out of the sums that are kept by day, with the days that changed since counted live."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -41,6 +41,12 @@ def changed_days(asked: Asked, shape: str) -> list[date] | None:
     )
 
 
+def began_at(name: str) -> datetime | None:
+    """Since when the sums of some facts are kept; another answer means that all was made anew."""
+    found: datetime | None = session.scalar(select(Source.updated_at).where(Source.facts == name))
+    return found
+
+
 def sums(
     asked: Asked, measures: Sequence[Measure], kept: tuple[str, ...], without: Sequence[date]
 ) -> dict[Key, dict[str, Decimal]]:
@@ -55,7 +61,7 @@ def sums(
         .group_by(*groups)
     )
     found: dict[Key, dict[str, Decimal]] = {}
-    for row in session.execute(statement):
+    for row in live.bounded(statement):
         named_as, *values, currency, measure, number = row
         found.setdefault((named_as, tuple(values), currency), {})[measure] = number
     return found
@@ -92,7 +98,7 @@ def members(
     statement = statement.group_by(*group, *([currency] if by_currency else []))
     return {
         (row[0], tuple(row[1:-2]), row[-2]): {measure.key: Decimal(row[-1])}
-        for row in session.execute(statement)
+        for row in live.bounded(statement)
     }
 
 
@@ -116,6 +122,8 @@ def _conditions(
         found.append(table.day.not_in(list(without)))
     for name, values in asked.filters.items():
         found.append(table.key[kept.index(name) + 1].in_(list(values)))
+    for name, wanted in asked.only.items():
+        found.append(live.is_one_of(table.key[kept.index(name) + 1], wanted))
     if asked.own is not None:
         own, mine = asked.own
         texts = mine.subquery("own")

@@ -1,8 +1,9 @@
 """Answers: series of numbers with their totals, in the order of the question."""
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -20,6 +21,7 @@ from torg_stats.services.asking import Question, Viewer
 Group = tuple[tuple[str | None, ...], str]
 Values = dict[tuple[date | None, Group], Decimal]
 _ZERO = Decimal(0)
+MOST_POINTS = 250_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +78,6 @@ def answer(asked: Question, viewer: Viewer) -> Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """Numbers of a metric: in all, and by bucket where buckets are asked for."""
-
-    totals: Mapping[Group, Decimal]
-    points: Mapping[Group, Mapping[date, Decimal]]
-
-
-@dataclass(frozen=True, slots=True)
 class _Reader:
     """Reads the parts of one metric for one question.
 
@@ -92,43 +86,46 @@ class _Reader:
         own: what narrows it to somebody's own rows.
         has_money: whether a part is money, so that the others go by currency too.
         rates: those that were used so far.
+        only: values by dimension of the groups that are shown, once they are known.
     """
 
     asked: Question
     own: tuple[str, Any] | None
     has_money: bool
     rates: dict[str, Decimal]
+    only: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
 
-    def read(self, metric: Metric) -> _Read:
-        """Everything about one part."""
+    def totals(self, metric: Metric) -> dict[Group, Decimal]:
+        """Numbers of the whole period; those of a level at its end."""
+        return {group: number for (_, group), number in self._values(metric, None).items()}
+
+    def points(self, metric: Metric, shown: Sequence[Group]) -> dict[Group, dict[date, Decimal]]:
+        """Numbers by bucket of some groups."""
         interval = self.asked.interval
         if interval is None:
-            return _Read(self._totals(metric), {})
-        points: dict[Group, dict[date, Decimal]] = defaultdict(dict)
-        for (bucket, group), number in self._values(metric, interval).items():
+            return {}
+        # Only what is shown is read: there may be a million groups.
+        keys = list(zip(*(key for key, _ in shown), strict=True))
+        only = {name: list(dict.fromkeys(keys[at])) for at, name in enumerate(self.asked.by)}
+        reader = replace(self, only=only) if shown else self
+        found: dict[Group, dict[date, Decimal]] = defaultdict(dict)
+        for (bucket, group), number in reader._values(metric, interval).items():  # noqa: SLF001 - itself
             assert bucket is not None, "asked by buckets"
-            points[group][bucket] = number
-        if metric.aggregate is Aggregate.SUM:
-            totals = {group: sum(found.values(), _ZERO) for group, found in points.items()}
-            return _Read(totals, points)
-        totals = self._totals(metric)
+            found[group][bucket] = number
         if metric.aggregate is Aggregate.LEVEL:
             names = buckets(self.asked.period, interval)
-            opening = self._opening(metric)
-            points = {
-                group: figures.levels(opening.get(group, _ZERO), points.get(group, {}), names)
-                for group in totals
+            opening = reader._opening(metric)  # noqa: SLF001 - itself
+            return {
+                group: figures.levels(opening.get(group, _ZERO), found.get(group, {}), names)
+                for group in shown
             }
-        return _Read(totals, points)
-
-    def _totals(self, metric: Metric) -> dict[Group, Decimal]:
-        return {group: number for (_, group), number in self._values(metric, None).items()}
+        return found
 
     def _opening(self, metric: Metric) -> dict[Group, Decimal]:
         """What a level was before the period."""
         first = self.asked.period.first
         before = replace(self.asked, period=replace(self.asked.period, end=first))
-        return replace(self, asked=before)._totals(metric)  # noqa: SLF001 - one of its own
+        return replace(self, asked=before).totals(metric)
 
     def _values(self, metric: Metric, interval: Interval | None) -> Values:
         """Numbers by bucket and group; those of a level are changes, but in a total."""
@@ -142,6 +139,7 @@ class _Reader:
             self.asked.filters,
             self.own,
             from_the_beginning=metric.aggregate is Aggregate.LEVEL and interval is None,
+            only=self.only,
         )
         if metric.aggregate is Aggregate.DISTINCT:
             # Whoever paid in two currencies is one, when both become one currency.
@@ -184,16 +182,16 @@ def _series(
     has_money = any(each.unit is Unit.MONEY for each in parts)
     own = asking.own_rows(countable, asked, viewer)
     reader = _Reader(asked, own, has_money, {})
-    read = [reader.read(each) for each in parts]
-    groups = list(dict.fromkeys(group for each in read for group in each.totals))
+    read = [reader.totals(each) for each in parts]
+    groups = list(dict.fromkeys(group for each in read for group in each))
     if not groups and not asked.by and not has_money:
         groups = [((), "")]
     combine = _combine(countable)
-    totals = {group: combine([each.totals.get(group, _ZERO) for each in read]) for group in groups}
-    groups.sort(key=lambda group: (group[1], -abs(totals[group] or _ZERO), _sorted_key(group)))
-    shown = groups[: asked.limit]
+    totals = {group: combine([each.get(group, _ZERO) for each in read]) for group in groups}
+    shown = _shown(asked, totals)
     names = _names(countable, asked.by, shown)
-    days = buckets(asked.period, asked.interval) if asked.interval else []
+    days = _days(asked, len(shown))
+    points = [reader.points(each, shown) for each in parts]
     series = [
         Series(
             metric=countable,
@@ -205,13 +203,36 @@ def _series(
             currency=group[1] or None,
             total=totals[group],
             points=tuple(
-                (day, combine([each.points.get(group, {}).get(day, _ZERO) for each in read]))
+                (day, combine([each.get(group, {}).get(day, _ZERO) for each in points]))
                 for day in days
             ),
         )
         for group in shown
     ]
     return series, len(groups) - len(shown), reader.rates
+
+
+def _shown(asked: Question, totals: Mapping[Group, Decimal | None]) -> list[Group]:
+    """The first groups of each currency."""
+
+    def place(group: Group) -> tuple[Any, ...]:
+        total = totals[group]
+        size = (total or _ZERO) if asked.is_ranked else abs(total or _ZERO)
+        return (group[1], total is None, -size, _sorted_key(group))
+
+    found: list[Group] = []
+    for _, some in itertools.groupby(sorted(totals, key=place), key=lambda group: group[1]):
+        found.extend(itertools.islice(some, asked.limit))
+    return found
+
+
+def _days(asked: Question, groups: int) -> list[date]:
+    """The buckets of each series; refuses more numbers than one answer holds."""
+    found = buckets(asked.period, asked.interval) if asked.interval else []
+    if groups * len(found) * len(asked.metrics) > MOST_POINTS:
+        message = gettext("These are more than {most} numbers.", most=MOST_POINTS)
+        raise asking.refused("/limit", message)
+    return found
 
 
 def _combine(countable: Countable) -> Callable[[list[Decimal]], Decimal | None]:

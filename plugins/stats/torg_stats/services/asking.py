@@ -44,6 +44,7 @@ class Question:
         convert_to: the currency that all money is converted to.
         seen_as: the dimension by which somebody without the permission sees his own.
         limit: most groups of a metric in a currency.
+        is_ranked: the largest first and losses last; otherwise by size, whatever the sign.
     """
 
     metrics: tuple[Countable, ...]
@@ -55,6 +56,7 @@ class Question:
     convert_to: str | None = None
     seen_as: str | None = None
     limit: int = 100
+    is_ranked: bool = False
 
 
 def question(words: Mapping[str, Any], today: date) -> Question:

@@ -21,9 +21,11 @@ from torg_stats.queries.facts import Asked
 from torg_stats.services import catalogue, reading
 
 DAYS_AT_ONCE = 31
-# A row is older than its commit: what a running transaction may still bring began after it did.
+# A row is older than its commit: what a running transaction may still bring began after it did,
+# or, where `now()` stamps it, at that very microsecond.
 _WATERMARK = text(
-    "SELECT least(clock_timestamp(), min(xact_start)) FROM pg_stat_activity"
+    "SELECT least(clock_timestamp(), min(xact_start)) - interval '1 microsecond'"
+    " FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 _NEVER = text("'-infinity'::timestamptz")
@@ -63,9 +65,11 @@ def note_changes(name: str) -> int:
 def make_pending(name: str, most: int = DAYS_AT_ONCE) -> int:
     """Make the sums of the oldest pending days; returns how many days were made.
 
-    Days that another run is at are left to it.
+    Days that another run is at are left to it. No changes are noted meanwhile: a row that is
+    committed while its day is counted would find the day pending already, and be forgotten with it.
     """
     facts, measures = catalogue.sources()[name]
+    session.execute(select(Source.facts).where(Source.facts == name).with_for_update(read=True))
     taken = (
         select(PendingDay.zone, PendingDay.day)
         .where(PendingDay.facts == name)

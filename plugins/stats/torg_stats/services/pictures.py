@@ -1,6 +1,7 @@
 """Answers as pictures: SVG or PNG, drawn by matplotlib, which is loaded when it is first needed."""
 
 import io
+import threading
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from torg_stats.services.answering import Answer, Series
 MOST_SERIES, MOST_BARS = 8, 30
 _WIDTH, _HEIGHT, _DOTS = 9.0, 4.8, 110
 _LONGEST = 40
+_DRAWING = threading.Lock()
 # Told apart by people who see colours differently (Okabe and Ito, 2008).
 _COLOURS = (
     "#0072B2",
@@ -35,8 +37,11 @@ def drawn(answer: Answer, form: Literal["svg", "png"]) -> bytes:
     from matplotlib.figure import Figure
 
     # Texts stay texts in SVG: small, searchable, and drawn with the reader's fonts. A fixed salt
-    # makes equal answers equal bytes.
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "torg", "path.simplify": True}):
+    # makes equal answers equal bytes. These settings belong to the process, so one at a time draws.
+    with (
+        _DRAWING,
+        rc_context({"svg.fonttype": "none", "svg.hashsalt": "torg", "path.simplify": True}),
+    ):
         figure = Figure(figsize=(_WIDTH, _HEIGHT), dpi=_DOTS, layout="constrained")
         axes = figure.subplots()
         _titles(axes, answer)

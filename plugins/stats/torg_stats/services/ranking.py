@@ -41,7 +41,7 @@ def leaderboard(asked: Question, viewer: Viewer) -> list[Place]:
     found: list[Place] = []
     rank, seen, last = 0, 0, None
     currency: str | None = ""
-    for series in answering.answer(asked, viewer).series:
+    for series in answering.answer(replace(asked, is_ranked=True), viewer).series:
         if series.currency != currency:
             rank, seen, last, currency = 0, 0, None, series.currency
         seen += 1

@@ -46,10 +46,14 @@ def settings() -> StatsSettings:
 
 def sums(asked: Asked, measures: Sequence[Measure]) -> Numbers:
     """What measures add up to."""
+    began_at = kept.began_at(asked.facts.name)
     grouping, changed = _kept(asked)
     if grouping is None or changed is None:
         return live.sums(asked, measures)
     found = kept.sums(asked, measures, grouping, changed)
+    if kept.began_at(asked.facts.name) != began_at:
+        # Somebody has begun to make everything anew, perhaps before it was read.
+        return live.sums(asked, measures)
     if changed:
         for key, numbers in live.sums(asked, measures, changed).items():
             present = found.setdefault(key, {})
@@ -60,10 +64,13 @@ def sums(asked: Asked, measures: Sequence[Measure]) -> Numbers:
 
 def different(asked: Asked, measure: Measure, *, by_currency: bool) -> Numbers:
     """How many different values a measure met."""
+    began_at = kept.began_at(asked.facts.name)
     grouping, changed = _kept(asked)
-    if grouping is None or changed is None:
-        return live.sums(asked, [measure], by_currency=by_currency)
-    return kept.members(asked, measure, grouping, changed, by_currency=by_currency)
+    if grouping is not None and changed is not None:
+        found = kept.members(asked, measure, grouping, changed, by_currency=by_currency)
+        if kept.began_at(asked.facts.name) == began_at:
+            return found
+    return live.sums(asked, [measure], by_currency=by_currency)
 
 
 def present_shape(facts_name: str) -> str:
