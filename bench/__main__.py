@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import autotrade, enumeration, statements
+from bench import autotrade, enumeration, statements, stats
 from bench import market as markets
 from bench.load import Result, measure
 from bench.market import Market
@@ -64,7 +64,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="rounds; medians are printed")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--autotrade", action="store_true", help="only the runs of autotrade")
+    parser.add_argument(
+        "--stats", type=int, metavar="FACTS", help="only statistics, over so many facts"
+    )
     asked = parser.parse_args()
+    if asked.stats:
+        stats.report(asked.stats)
+        return
     if asked.autotrade:
         autotrade.report()
         return
@@ -74,6 +80,7 @@ def main() -> None:
         report(rows, counts)
         enumeration.report(market)
     autotrade.report(most_offers=10_000)
+    stats.report()
     if asked.json:
         asked.json.write_text(json.dumps({"rows": rows, "statements": counts}, indent=2) + "\n")
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
+    TIMESTAMP,
     ColumnElement,
     Date,
     Select,
@@ -74,7 +75,8 @@ def bucket(day: Any, interval: Interval | None) -> Any:
         return cast(null(), Date)
     if interval is Interval.DAY:
         return day
-    return cast(func.date_trunc(interval.value, day), Date)
+    # Of a plain timestamp: with a zone it would be asked where it is, row by row.
+    return cast(func.date_trunc(interval.value, cast(day, TIMESTAMP)), Date)
 
 
 def columns(facts: Facts) -> Subquery:

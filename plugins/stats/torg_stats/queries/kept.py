@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, func, literal, select, union, union_all
+from sqlalchemy import ColumnElement, Text, cast, func, literal_column, select, union, union_all
 
 from torg.db import session
 from torg_stats.domain.measures import Measure, groupings
@@ -92,10 +92,12 @@ def members(
         parts.append(rows.where(present, *live.conditions(table, asked, changed)))
     every = union_all(*parts).subquery("members")
     place = list(every.c)
-    group = place[: 1 + len(asked.by)]
-    currency: ColumnElement[Any] = place[-2] if by_currency else literal("")
-    statement = select(*group, currency, func.count(place[-1].distinct()))
-    statement = statement.group_by(*group, *([currency] if by_currency else []))
+    currency: ColumnElement[Any] = place[-2] if by_currency else literal_column("''")
+    # Two steps: PostgreSQL hashes a DISTINCT of rows, and sorts for a count of the different.
+    once = select(*place[: 1 + len(asked.by)], currency.label("currency"), place[-1]).distinct()
+    apart = once.subquery("apart")
+    group = list(apart.c)[:-1]
+    statement = select(*group, func.count()).group_by(*group)
     return {
         (row[0], tuple(row[1:-2]), row[-2]): {measure.key: Decimal(row[-1])}
         for row in live.bounded(statement)
