@@ -41,7 +41,8 @@ class TestTables:
             ).scalars()
             assert list(left) == []
             session.remove()
-        assert migrate.upgrade(app) == ["auction_0001", "auction_0002", "auction_0003"]
+        steps = ["auction_0001", "auction_0002", "auction_0003", "auction_0004"]
+        assert migrate.upgrade(app) == steps
         assert migrate.check(app, ["auction"]).sound
 
 

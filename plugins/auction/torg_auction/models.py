@@ -134,6 +134,7 @@ class BidRow(Base):
             postgresql_where=text("is_leading"),
         ),
         Index("ix_auction_bid_bidder_id_auction_id", "bidder_id", "auction_id"),
+        Index("ix_auction_bid_placed_at", "placed_at", postgresql_using="brin"),
     )
 
     auction_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -185,6 +186,8 @@ class OutcomeRow(Base):
             name="winner",
         ),
         Index("ix_auction_outcome_winner_id", "winner_id"),
+        Index("ix_auction_outcome_created_at", "created_at"),
+        Index("ix_auction_outcome_closed_at", "closed_at"),
     )
 
     auction_id: Mapped[int] = mapped_column(

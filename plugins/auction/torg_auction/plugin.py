@@ -12,11 +12,12 @@ from torg.health import HealthCheck
 from torg.jobs import Job
 from torg.mail import MailTemplate
 from torg.schedules import Schedule
-from torg_auction import checks, commands, emails, jobs, personal, schemas, streams
+from torg_auction import checks, commands, emails, jobs, metrics, personal, schemas, streams
 from torg_auction.demo import fill
 from torg_auction.models import MODELS
 from torg_auction.routes import blueprint
 from torg_auction.settings import AuctionSettings
+from torg_metrics import Metric, Ratio
 
 if TYPE_CHECKING:
     from torg.blueprint import Blueprint
@@ -103,3 +104,9 @@ def torg_demo_data(demo: "Demo") -> None:
 def torg_ready(app: flask.Flask) -> None:
     """Make the hub of live streams."""
     streams.init(app)
+
+
+@hookimpl(optionalhook=True)
+def stats_metrics() -> Iterable[Metric | Ratio]:
+    """What statistics count, where somebody makes them."""
+    return metrics.METRICS

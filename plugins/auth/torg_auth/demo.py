@@ -2,9 +2,12 @@
 
 from torg.demo import Demo
 from torg_auth.domain.access import ADMIN, USER
+from torg_auth.models import SecurityEventKind
 from torg_auth.services import access
 from torg_auth.services.accounts import NewAccount, add_user
+from torg_auth.services.callers import present_caller
 from torg_auth.services.passwords import hasher
+from torg_auth.services.record import record
 
 _NAMED = (
     ("admin", [USER, ADMIN], "DE", "en", "sees and changes everything"),
@@ -57,3 +60,4 @@ def _add(username: str, roles: list[str], country: str, locale: str, password_ha
     new = NewAccount(username, f"{username}@demo.example", "", country, locale)
     added = add_user(new, password_hash, verified=True)
     access.add_roles(added.id, roles)
+    record(SecurityEventKind.REGISTERED, present_caller(), user_id=added.id, roles=sorted(roles))

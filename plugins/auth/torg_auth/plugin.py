@@ -1,5 +1,6 @@
 """What accounts bring to the host."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -17,7 +18,7 @@ from torg.jobs import Job
 from torg.mail import MailTemplate
 from torg.schedules import Schedule
 from torg_auth import demo as demo_people
-from torg_auth import models, models_changes, models_personal, models_verification
+from torg_auth import metrics, models, models_changes, models_personal, models_verification
 from torg_auth.change_emails import CHANGE_TEMPLATES
 from torg_auth.change_jobs import CHANGE_JOBS, CHANGE_SCHEDULES
 from torg_auth.commands import user
@@ -26,6 +27,7 @@ from torg_auth.jobs import JOBS, SCHEDULES
 from torg_auth.routes import blueprint
 from torg_auth.services import access, directory, privacy, reception, tokens, worth
 from torg_auth.settings import AuthSettings
+from torg_metrics import Metric, Ratio
 
 
 @hookimpl
@@ -58,7 +60,7 @@ def torg_models() -> list[type]:
 
 @hookimpl
 def torg_services() -> list[Service]:
-    """The contracts `users`, `verification` and `accounts`; and tokens must be readable before any request."""
+    """What others may use of accounts; and tokens must be readable before any request."""
     tokens.init(current_app)
     return [
         Service("users", "1.1", directory.Directory()),
@@ -133,3 +135,9 @@ def torg_ready(app: flask.Flask) -> None:
 def torg_demo_data(demo: Demo) -> None:
     """The people of the demo."""
     demo_people.fill(demo)
+
+
+@hookimpl(optionalhook=True)
+def stats_metrics() -> Iterable[Metric | Ratio]:
+    """What statistics count, where somebody makes them."""
+    return metrics.METRICS

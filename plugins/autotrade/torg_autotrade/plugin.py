@@ -11,11 +11,12 @@ from torg.health import HealthCheck
 from torg.jobs import Job
 from torg.mail import MailTemplate
 from torg.schedules import Schedule
-from torg_autotrade import checks, commands, emails, jobs, personal, sample
+from torg_autotrade import checks, commands, emails, jobs, metrics, personal, sample
 from torg_autotrade.models import MODELS
 from torg_autotrade.routes import blueprint
 from torg_autotrade.schemas import trading
 from torg_autotrade.settings import AutotradeSettings
+from torg_metrics import Metric, Ratio
 
 if TYPE_CHECKING:
     from torg.blueprint import Blueprint
@@ -98,3 +99,9 @@ def torg_data_erase(identity_id: int) -> None:
 def torg_demo_data(demo: "Demo") -> None:
     """A year of trading."""
     sample.fill(demo)
+
+
+@hookimpl(optionalhook=True)
+def stats_metrics() -> Iterable[Metric | Ratio]:
+    """What statistics count, where somebody makes them."""
+    return metrics.METRICS

@@ -11,7 +11,8 @@ from torg.events import Event
 from torg.jobs import Job
 from torg.mail import MailTemplate
 from torg.schedules import Schedule
-from torg_shop import commands, emails, jobs, personal, sample
+from torg_metrics import Metric, Ratio
+from torg_shop import commands, emails, jobs, metrics, personal, sample
 from torg_shop.models import MODELS
 from torg_shop.routes import blueprint
 from torg_shop.schemas.orders import OrderHappened
@@ -98,3 +99,9 @@ def torg_data_export(identity_id: int) -> dict[str, Any]:
 def torg_data_erase(identity_id: int) -> None:
     """Forget what is his alone."""
     personal.erase(identity_id)
+
+
+@hookimpl(optionalhook=True)
+def stats_metrics() -> Iterable[Metric | Ratio]:
+    """What statistics count, where somebody makes them."""
+    return metrics.METRICS

@@ -13,7 +13,18 @@ from torg.jobs import Job
 from torg.mail import MailTemplate
 from torg.schedules import Schedule
 from torg_ledger.payments import PaymentProvider
-from torg_wallet import checks, commands, emails, hookspecs, jobs, personal, sample, schemas
+from torg_metrics import Metric, Ratio
+from torg_wallet import (
+    checks,
+    commands,
+    emails,
+    hookspecs,
+    jobs,
+    metrics,
+    personal,
+    sample,
+    schemas,
+)
 from torg_wallet.models import MODELS
 from torg_wallet.providers.manual import Manual
 from torg_wallet.providers.sandbox import Sandbox
@@ -128,3 +139,9 @@ def torg_data_erase(identity_id: int) -> None:
 def torg_demo_data(demo: "Demo") -> None:
     """Money and points to look at."""
     sample.fill(demo)
+
+
+@hookimpl(optionalhook=True)
+def stats_metrics() -> Iterable[Metric | Ratio]:
+    """What statistics count, where somebody makes them."""
+    return metrics.METRICS

@@ -49,6 +49,7 @@ class Offer(Record, Base):
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
         Index("ix_autotrade_offer_open", "id", postgresql_where=text("status = 'open'")),
         Index("ix_autotrade_offer_buyer_id", "buyer_id", "id"),
+        Index("ix_autotrade_offer_created_at", "created_at"),
         Index(
             "ix_autotrade_offer_car_model_id",
             "car_model_id",
@@ -72,6 +73,22 @@ class Offer(Record, Base):
     ended_at: Mapped[datetime | None]
 
 
+class Refusal(Fact, Base):
+    """Why an offer could not be filled, once each time the reason is news; written by a trigger."""
+
+    __tablename__ = "autotrade_refusal"
+    __table_args__ = (
+        Index("ix_autotrade_refusal_offer_id", "offer_id"),
+        Index("ix_autotrade_refusal_created_at", "created_at", postgresql_using="brin"),
+    )
+
+    offer_id: Mapped[int] = key(_OFFER)
+    buyer_id: Mapped[int] = key(_BUYER)
+    car_model_id: Mapped[int | None] = key(MODEL)
+    reason: Mapped[str] = mapped_column(Text)
+    refused_at: Mapped[datetime]
+
+
 class Decision(Fact, Base):
     """Why this dealer or this supplier: the candidates with their prices, the best first."""
 
@@ -92,7 +109,7 @@ class Decision(Fact, Base):
 
 
 class Sale(Fact, Base):
-    """A dealer sold to a buyer: once for an offer."""
+    """A dealer sold to a buyer: once for an offer. A trigger notes the dealer's country."""
 
     __tablename__ = "autotrade_sale"
     __table_args__ = (
@@ -109,6 +126,7 @@ class Sale(Fact, Base):
         Index("ix_autotrade_sale_buyer_id", "buyer_id", "id"),
         Index("ix_autotrade_sale_dealer_id", "dealer_id", "id"),
         Index("ix_autotrade_sale_sold_at", "sold_at"),
+        Index("ix_autotrade_sale_created_at", "created_at", postgresql_using="brin"),
     )
 
     offer_id: Mapped[int] = key(_OFFER)
@@ -129,12 +147,14 @@ class Sale(Fact, Base):
     sold_at: Mapped[datetime]
     transfer_reference: Mapped[str] = mapped_column(Text)
     decision_id: Mapped[int] = key(_DECISION)
+    country: Mapped[str] = mapped_column(CHAR(2))
 
 
 class SupplyDeal(Fact, Base):
     """A dealer bought from a supplier: once for a dealer, a model and a purchase slot.
 
-    `steps` are the units by price: a purchase may climb a loyalty tier on its way.
+    `steps` are the units by price: a purchase may climb a loyalty tier on its way. A trigger notes
+    the dealer's country.
     """
 
     __tablename__ = "autotrade_supply_deal"
@@ -145,6 +165,7 @@ class SupplyDeal(Fact, Base):
         Index("ix_autotrade_supply_deal_dealer_id", "dealer_id", "id"),
         Index("ix_autotrade_supply_deal_supplier_id", "supplier_id", "id"),
         Index("ix_autotrade_supply_deal_bought_at", "bought_at"),
+        Index("ix_autotrade_supply_deal_created_at", "created_at", postgresql_using="brin"),
     )
 
     dealer_id: Mapped[int] = key(DEALER)
@@ -161,6 +182,7 @@ class SupplyDeal(Fact, Base):
     bought_at: Mapped[datetime]
     transfer_reference: Mapped[str] = mapped_column(Text)
     decision_id: Mapped[int] = key(_DECISION)
+    country: Mapped[str] = mapped_column(CHAR(2))
 
 
 class DealerSupplier(Record, Base):
@@ -287,6 +309,6 @@ class Run(Fact, Base):
 
 
 MODELS = (
-    *(Offer, Decision, Sale, SupplyDeal, DealerSupplier, StockLot, StockMove),
+    *(Offer, Refusal, Decision, Sale, SupplyDeal, DealerSupplier, StockLot, StockMove),
     *(PurchaseCount, SupplyCount, MoneyMove, Run),
 )

@@ -1,6 +1,6 @@
 """The tables of the shop."""
 
-from torg_shop.models.carts import Cart, CartLine
+from torg_shop.models.carts import Cart, CartLine, CartStart
 from torg_shop.models.catalogue import (
     BoughtTogether,
     Category,
@@ -14,5 +14,8 @@ from torg_shop.models.media import Media
 from torg_shop.models.orders import Order, OrderEvent, OrderLine, Reservation
 
 _CATALOGUE = (Category, Tag, Product, ProductTag, StockLevel, BoughtTogether, Media)
-_TRADING = (Cart, CartLine, Coupon, Order, OrderLine, OrderEvent, CouponUse, Reservation)
+_TRADING = (
+    *(Cart, CartLine, CartStart, Coupon, Order, OrderLine, OrderEvent, CouponUse),
+    Reservation,
+)
 MODELS = (*_CATALOGUE, *_TRADING)

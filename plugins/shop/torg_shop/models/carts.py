@@ -3,7 +3,7 @@
 from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from torg.db import Base, Record
+from torg.db import Base, Fact, Record
 from torg_shop.models.catalogue import PRODUCT
 
 
@@ -39,3 +39,14 @@ class CartLine(Record, Base):
     quantity: Mapped[int]
     seen_price_minor: Mapped[int]
     seen_currency: Mapped[str] = mapped_column(CHAR(3))
+
+
+class CartStart(Fact, Base):
+    """Somebody put a product into an empty cart; the cart itself may be gone since."""
+
+    __tablename__ = "shop_cart_start"
+    __table_args__ = (
+        Index("ix_shop_cart_start_created_at", "created_at", postgresql_using="brin"),
+    )
+
+    cart_id: Mapped[int]

@@ -6,7 +6,7 @@ from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Index, Text, UniqueCon
 from sqlalchemy.orm import Mapped, mapped_column
 
 from torg.db import Base, Fact, Record
-from torg_shop.models.catalogue import PRODUCT
+from torg_shop.models.catalogue import CATEGORY, PRODUCT
 
 IDENTITY, ORDER = "torg_identity.id", "shop_order.id"
 # As PostgreSQL writes it: models and tables are compared by text.
@@ -57,7 +57,10 @@ class Order(Record, Base):
 
 
 class OrderLine(Base):
-    """What was ordered, as it was called and priced at that moment; never changed."""
+    """What was ordered, as it was called, priced and filed at that moment; never changed.
+
+    A trigger notes the category.
+    """
 
     __tablename__ = "shop_order_line"
     __table_args__ = (
@@ -74,6 +77,7 @@ class OrderLine(Base):
     sku: Mapped[str] = mapped_column(Text)
     price_minor: Mapped[int]
     quantity: Mapped[int]
+    category_id: Mapped[int | None] = mapped_column(ForeignKey(CATEGORY, ondelete="RESTRICT"))
 
 
 class OrderEvent(Fact, Base):
@@ -83,6 +87,7 @@ class OrderEvent(Fact, Base):
     __table_args__ = (
         CheckConstraint("kind IN ('order', 'payment', 'fulfilment')", name="kind"),
         Index("ix_shop_order_event_order_id", "order_id", "id"),
+        Index("ix_shop_order_event_created_at", "created_at", postgresql_using="brin"),
     )
 
     order_id: Mapped[int] = mapped_column(ForeignKey(ORDER, ondelete="RESTRICT"))

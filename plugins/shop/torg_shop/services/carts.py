@@ -10,15 +10,17 @@ import hashlib
 import secrets
 from typing import Any
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from torg import config
 from torg.db import session
 from torg.errors import NotFoundError
 from torg_shop.domain.pricing import MOST_LINES, MOST_OF_ONE
 from torg_shop.errors.orders import CartFullError, ProductUnknownError
-from torg_shop.models.carts import Cart, CartLine
+from torg_shop.models.carts import Cart, CartLine, CartStart
 from torg_shop.models.catalogue import Product, StockLevel
+from torg_shop.settings import ShopSettings
 
 _MERGE = text(
     "INSERT INTO shop_cart_line AS own"
@@ -32,6 +34,16 @@ _MERGE = text(
     " seen_currency = CASE WHEN excluded.updated_at > own.updated_at"
     " THEN excluded.seen_currency ELSE own.seen_currency END"
 )
+
+_OLD_GUESTS = text(
+    "DELETE FROM shop_cart WHERE id IN ("
+    " SELECT c.id FROM shop_cart c WHERE c.token_hash IS NOT NULL"
+    " AND c.created_at < clock_timestamp() - make_interval(days => :days)"
+    " AND NOT EXISTS (SELECT 1 FROM shop_cart_line l WHERE l.cart_id = c.id"
+    " AND l.updated_at >= clock_timestamp() - make_interval(days => :days))"
+    " ORDER BY c.id LIMIT :most FOR UPDATE SKIP LOCKED)"
+)
+_MOST_FORGOTTEN = 10_000
 
 
 def of_person(identity_id: int, token: str | None) -> int | None:
@@ -86,7 +98,7 @@ def add(cart_id: int, product_id: int, quantity: int) -> None:
         seen_price_minor=product.price_minor,
         seen_currency=product.currency,
     )
-    session.execute(
+    is_new = session.scalar(
         line.on_conflict_do_update(
             index_elements=["cart_id", "product_id"],
             set_={
@@ -95,11 +107,14 @@ def add(cart_id: int, product_id: int, quantity: int) -> None:
                 "seen_currency": product.currency,
                 "updated_at": func.clock_timestamp(),
             },
-        )
+            # A row that was there has been locked by us, one that is new by nobody.
+        ).returning(literal_column("shop_cart_line.xmax = 0"))
     )
     held = session.scalar(select(func.count()).where(CartLine.cart_id == cart_id))
     if held is not None and held > MOST_LINES:
         raise CartFullError(most=MOST_LINES)
+    if is_new and held == 1:
+        session.execute(insert(CartStart).values(cart_id=cart_id))
 
 
 def change(cart_id: int, line_id: int, quantity: int) -> None:
@@ -148,6 +163,14 @@ def remove(cart_id: int, line_id: int) -> None:
 def empty(cart_id: int) -> None:
     """Take everything out."""
     session.execute(delete(CartLine).where(CartLine.cart_id == cart_id))
+
+
+def forget_guests() -> int:
+    """Remove carts of guests that nobody changed for long; returns how many."""
+    days = config.plugin_settings("shop", ShopSettings).guest_cart_days
+    done: Any = session.execute(_OLD_GUESTS, {"days": days, "most": _MOST_FORGOTTEN})
+    number: int = done.rowcount
+    return number
 
 
 def lines(cart_id: int) -> list[dict[str, Any]]:

@@ -108,6 +108,8 @@ class Hold(Base):
         Index("ix_wallet_hold_account_id_id", "account_id", "id"),
         Index("ix_wallet_hold_due", "expires_at", "account_id", postgresql_where=_OPEN),
         Index("ix_wallet_hold_open", "account_id", "expires_at", postgresql_where=_OPEN),
+        Index("ix_wallet_hold_created_at", "created_at"),
+        Index("ix_wallet_hold_closed_at", "closed_at", postgresql_where=text("voided_minor > 0")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -189,6 +191,7 @@ class EntryRow(Fact, Base):
         ),
         CheckConstraint("amount_minor <> 0", name="amount"),
         CheckConstraint("account_version >= 1", name="account_version"),
+        Index("ix_wallet_entry_created_at", "created_at", postgresql_using="brin"),
     )
 
     transfer_id: Mapped[int] = mapped_column(ForeignKey("wallet_transfer.id", ondelete="RESTRICT"))
