@@ -13,9 +13,11 @@ def group() -> None:
 
 @group.command("rollup")
 def rollup() -> None:
-    """Make the sums of all days that were touched since the last time."""
-    for name in _names():
-        click.echo(f"{name}: {_keep(name)} days")
+    """Make the sums of all days that were touched since the last time.
+
+    Facts that their plugin does not bring are named, and the rest is made; exits with 1 then.
+    """
+    _keep_all(_names())
 
 
 @group.command("rebuild")
@@ -28,10 +30,11 @@ def rebuild(only: str | None) -> None:
     names = _names()
     if only is not None and only not in names:
         raise click.BadParameter(f"one of: {', '.join(names)}", param_hint="--facts")
-    for name in [only] if only else names:
+    wanted = [only] if only else names
+    for name in wanted:
         with unit_of_work():
             keeping.forget(name)
-        click.echo(f"{name}: {_keep(name)} days")
+    _keep_all(wanted)
 
 
 @group.command("list")
@@ -51,10 +54,12 @@ def prove() -> None:
     """
     found: list[str] = []
     for name in _names():
-        with unit_of_work():
+        differences: list[str] = []
+        with unit_of_work(), keeping.kept_apart(name) as problems:
             differences = keeping.differences(name)
-        click.echo(f"{name}: {'ok' if not differences else 'DIFFERENT'}")
-        found += differences
+        words = f"BROKEN: {problems[0]}" if problems else "DIFFERENT" if differences else "ok"
+        click.echo(f"{name}: {words}")
+        found += differences or problems
     for each in found:
         click.echo(each)
     if found:
@@ -66,13 +71,26 @@ def _names() -> list[str]:
         return list(catalogue.sources())
 
 
-def _keep(name: str) -> int:
-    days = 0
-    with unit_of_work():
+def _keep_all(names: list[str]) -> None:
+    is_broken = False
+    for name in names:
+        days, problems = _keep(name)
+        is_broken |= bool(problems)
+        click.echo(f"{name}: BROKEN: {problems[0]}" if problems else f"{name}: {days} days")
+    if is_broken:
+        raise SystemExit(1)
+
+
+def _keep(name: str) -> tuple[int, list[str]]:
+    """How many days were made, and why no more could be."""
+    with unit_of_work(), keeping.kept_apart(name) as problems:
         keeping.note_changes(name)
-    while True:
-        with unit_of_work():
+    days = 0
+    while not problems:
+        made = 0
+        with unit_of_work(), keeping.kept_apart(name) as problems:
             made = keeping.make_pending(name)
         days += made
         if made == 0:
-            return days
+            break
+    return days, problems

@@ -37,6 +37,18 @@ class QuestionTooLargeError(UnavailableError):
     public = ("seconds",)
 
 
+class MetricBrokenError(UnavailableError):
+    """The plugin of this metric does not bring its facts; other metrics are answered meanwhile.
+
+    The log of the server says why, under `facts_broken`.
+    """
+
+    code = "metric_broken"
+    title = "This cannot be counted now"
+    detail = "{metric} cannot be counted now; everything else can."
+    public = ("metric",)
+
+
 class ReportsFullError(ConflictError):
     """One person keeps a limited number of reports: delete one that is no longer needed."""
 

@@ -25,8 +25,13 @@ def keep_facts(payload: Payload, run: JobRun) -> Payload:
     name = payload["facts"]
     if name not in catalogue.sources():
         return {"days": 0}
-    pending = keeping.note_changes(name)
-    made = keeping.make_pending(name) if pending else 0
+    pending = made = 0
+    with keeping.kept_apart(name) as problems:
+        pending = keeping.note_changes(name)
+        made = keeping.make_pending(name) if pending else 0
+    if problems:
+        # Repeating does not help: the next tick tries again, and questions say that it is broken.
+        return {"days": 0, "problem": problems[0]}
     if pending > made > 0:
         outbox.enqueue("stats.keep_facts", {"facts": name})
     return {"days": made}

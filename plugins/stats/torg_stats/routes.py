@@ -13,6 +13,7 @@ from torg.errors import NotFoundError
 from torg_stats import schemas as shapes
 from torg_stats.domain.periods import today_in
 from torg_stats.errors import (
+    MetricBrokenError,
     NotYourFiguresError,
     QuestionRefusedError,
     QuestionTooLargeError,
@@ -44,7 +45,7 @@ _FORMS: dict[str, tuple[str, Callable[[Answer], bytes]]] = {
     "svg": ("image/svg+xml", lambda found: pictures.drawn(found, "svg")),
     "png": ("image/png", lambda found: pictures.drawn(found, "png")),
 }
-_REFUSALS = (QuestionRefusedError, NotYourFiguresError, QuestionTooLargeError)
+_REFUSALS = (QuestionRefusedError, NotYourFiguresError, QuestionTooLargeError, MetricBrokenError)
 
 
 @blueprint.route("/metrics", methods=["GET"])

@@ -240,6 +240,11 @@ class OwnPage(Schema):
     from_ = Date(data_key="from")
     to = Date()
     items = List(Nested(OwnFigure), maximum=10_000)
+    broken = List(
+        Text(**_NAME, example="autotrade.revenue"),
+        maximum=1000,
+        description="Metrics that cannot be counted now.",
+    )
 
 
 class KeptQuestion(Words):

@@ -1,6 +1,7 @@
 """Answers: series of numbers with their totals, in the order of the question."""
 
 import itertools
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,11 +9,15 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
+
+from torg.errors import TorgError
 from torg.i18n import gettext
 from torg_metrics import Aggregate, Metric, Ratio, Unit
 from torg_stats.domain import figures
 from torg_stats.domain.measures import Countable, measure
 from torg_stats.domain.periods import Interval, buckets
+from torg_stats.errors import MetricBrokenError
 from torg_stats.queries import facts as live
 from torg_stats.queries.facts import Asked
 from torg_stats.services import asking, catalogue, reading
@@ -22,6 +27,7 @@ Group = tuple[tuple[str | None, ...], str]
 Values = dict[tuple[date | None, Group], Decimal]
 _ZERO = Decimal(0)
 MOST_POINTS = 250_000
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +75,10 @@ def answer(asked: Question, viewer: Viewer) -> Answer:
         NotYourFiguresError: he may see nothing of a metric.
         QuestionRefusedError: money cannot be converted so.
         QuestionTooLargeError: it takes too long.
+        MetricBrokenError: the plugin of a metric does not bring its facts.
     """
     with reading.bounded():
-        found = [_series(each, asked, viewer) for each in asked.metrics]
+        found = [_counted(each, asked, viewer) for each in asked.metrics]
     rates = {pair: rate for _, _, used in found for pair, rate in used.items()}
     series = tuple(each for some, _, _ in found for each in some)
     return Answer(asked, series, sum(left for _, left, _ in found), rates)
@@ -172,6 +179,19 @@ class _Reader:
             )
         self.rates[pair] = stated[pair]
         return figures.converted(number, currency, into, stated[pair])
+
+
+def _counted(
+    countable: Countable, asked: Question, viewer: Viewer
+) -> tuple[list[Series], int, dict[str, Decimal]]:
+    try:
+        return _series(countable, asked, viewer)
+    except (TorgError, OperationalError):
+        # Refusals, and what the database itself suffers from: the host knows what to do with both.
+        raise
+    except Exception as error:
+        _log.exception("facts_broken", extra={"metric": countable.name})
+        raise MetricBrokenError(metric=countable.name) from error
 
 
 def _series(

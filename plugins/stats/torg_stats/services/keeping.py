@@ -4,12 +4,15 @@ A day is noted as pending in the same transaction that moves the watermark past 
 counted live until its sums are made; so a run may be killed anywhere and answers stay right.
 """
 
-from collections.abc import Sequence
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Text, cast, delete, func, literal, select, text, true, union_all
 from sqlalchemy.dialects.postgresql import ARRAY, array, insert
+from sqlalchemy.exc import OperationalError
 
 from torg.db import session
 from torg_metrics import Facts
@@ -21,6 +24,7 @@ from torg_stats.queries.facts import Asked
 from torg_stats.services import catalogue, reading
 
 DAYS_AT_ONCE = 31
+_log = logging.getLogger(__name__)
 # A row is older than its commit: what a running transaction may still bring began after it did,
 # or, where `now()` stamps it, at that very microsecond.
 _WATERMARK = text(
@@ -88,6 +92,24 @@ def make_pending(name: str, most: int = DAYS_AT_ONCE) -> int:
             )
         )
     return sum(map(len, by_zone.values()))
+
+
+@contextlib.contextmanager
+def kept_apart(name: str) -> Iterator[list[str]]:
+    """Contain what the facts' own plugin does wrong: it is logged, and named in what is yielded.
+
+    Everything that was done inside is undone then; other facts are not concerned.
+    """
+    problems: list[str] = []
+    try:
+        with session.begin_nested():
+            yield problems
+    except OperationalError:
+        # A deadlock, a lost connection: the host repeats the whole.
+        raise
+    except Exception as error:
+        _log.exception("facts_broken", extra={"facts": name})
+        problems.append(f"{type(error).__name__}: {str(error).splitlines()[0]}")
 
 
 def forget(name: str) -> None:

@@ -6,8 +6,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from torg.db import session
 from torg_stats.domain.measures import Countable
 from torg_stats.domain.periods import Period
+from torg_stats.errors import MetricBrokenError
 from torg_stats.services import answering, asking, catalogue
 from torg_stats.services.answering import Series
 from torg_stats.services.asking import Question, Viewer
@@ -51,10 +53,11 @@ def leaderboard(asked: Question, viewer: Viewer) -> list[Place]:
     return found
 
 
-def own_page(viewer: Viewer, zone: str, today: date) -> tuple[Period, list[OwnFigure]]:
+def own_page(viewer: Viewer, zone: str, today: date) -> tuple[Period, list[OwnFigure], list[str]]:
     """Everything that is about somebody, by each dimension in which he has something.
 
-    Numbers that are zero in both periods are left out.
+    Numbers that are zero in both periods are left out. Returns also the names of metrics that
+    cannot be counted now.
 
     Args:
         viewer: who; whatever he may see of others, this is his own.
@@ -67,15 +70,20 @@ def own_page(viewer: Viewer, zone: str, today: date) -> tuple[Period, list[OwnFi
     # Somebody who may see all wants to see here what is his.
     plain = replace(viewer, permissions=frozenset())
     found: list[OwnFigure] = []
+    broken: list[str] = []
     for countable, dimension in _own_metrics(plain):
         asked = Question((countable,), (), period, seen_as=dimension, limit=1000)
-        before = _totals(replace(asked, period=period.before()), plain)
-        figures = [
-            OwnFigure(each, dimension, before.get(each.currency))
-            for each in answering.answer(asked, plain).series
-        ]
+        try:
+            # A statement that fails ends a transaction; this one has to go on with the next metric.
+            with session.begin_nested():
+                before = _totals(replace(asked, period=period.before()), plain)
+                present = answering.answer(asked, plain).series
+        except MetricBrokenError:
+            broken.append(countable.name)
+            continue
+        figures = [OwnFigure(each, dimension, before.get(each.currency)) for each in present]
         found.extend(each for each in figures if each.series.total or each.before)
-    return period, found
+    return period, found, list(dict.fromkeys(broken))
 
 
 def _totals(asked: Question, viewer: Viewer) -> dict[str | None, Decimal | None]:

@@ -38,7 +38,9 @@ def send_report(report_id: int, occasion: str) -> None:
     }
     with use_locale(contacts[found.owner_id].locale):
         try:
-            facts |= _rows(reports.answered(found))
+            # A statement that fails ends a transaction; the mail is still to be queued.
+            with session.begin_nested():
+                facts |= _rows(reports.answered(found))
         except TorgError as error:
             # A right that was taken away, a plugin that was switched off: the owner reads why.
             facts["problem"] = str(error)

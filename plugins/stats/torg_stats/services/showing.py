@@ -72,7 +72,7 @@ def leaderboard(asked: Question, places: Sequence[Place]) -> dict[str, Any]:
     }
 
 
-def own_page(period: Period, own: Sequence[OwnFigure]) -> dict[str, Any]:
+def own_page(period: Period, own: Sequence[OwnFigure], broken: Sequence[str]) -> dict[str, Any]:
     """The page of one's own numbers."""
     return {
         **_days(period),
@@ -86,6 +86,7 @@ def own_page(period: Period, own: Sequence[OwnFigure]) -> dict[str, Any]:
             }
             for each in own
         ],
+        "broken": list(broken),
     }
 
 
