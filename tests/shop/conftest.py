@@ -35,8 +35,9 @@ def make_shop(
     """Makes applications with the shop, on databases of their own, for a module."""
     maker = AppMaker(torg_environment, tmp_path_factory.mktemp("shop"))
 
-    def make(*more: str, **section: Any) -> Shop:
-        return Shop(maker([*more, "shop"], sections={"shop": section}))
+    def make(*more: str, storage_url: str | None = None, **section: Any) -> Shop:
+        host = {} if storage_url is None else {"storage_url": storage_url}
+        return Shop(maker([*more, "shop"], sections={"shop": section}, **host))
 
     yield make
     maker.close()
@@ -85,6 +86,12 @@ class Staff:
 def staff(shop) -> Staff:
     """Somebody who runs the catalogue."""
     return Staff(shop)
+
+
+@pytest.fixture(scope="session")
+def make_staff() -> type[Staff]:
+    """`make_staff(shop)`: somebody who runs another shop's catalogue."""
+    return Staff
 
 
 @pytest.fixture

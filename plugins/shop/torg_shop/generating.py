@@ -44,11 +44,7 @@ class _Kind:
 def generate(random: Random, number: int) -> int:
     """Enter so many products with all they have; returns how many."""
     kinds = _categories()
-    drawn = {
-        (kind.word, colour): _pictures(random, colour, place)
-        for place, kind in enumerate(kinds)
-        for colour in _COLOURS
-    }
+    drawn: dict[tuple[str, str], tuple[str, str]] = {}
     tags = catalogue.tag_ids(_TAGS)
     first = 1 + (session.scalar(select(func.max(Product.id))) or 0)
     for start in range(0, number, _AT_ONCE):
@@ -122,9 +118,10 @@ def _products(
                 "currency": "EUR",
                 "category_id": kind.category_id,
                 "attributes": {"colour": colour, "material": material, "weight_g": weight},
-                "popularity": int(random.paretovariate(1.2)),
             }
         )
+        if (kind.word, colour) not in drawn:
+            drawn[kind.word, colour] = _pictures(random, colour, kinds.index(kind))
         images.append(drawn[kind.word, colour])
     made = insert(Product).returning(Product.id, sort_by_parameter_order=True)
     ids = list(session.scalars(made, rows))

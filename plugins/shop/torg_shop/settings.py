@@ -22,6 +22,12 @@ class ShopSettings(Section):
     bought_together_support: int = Field(
         2, ge=1, description="In how many orders two products must meet to be recommended."
     )
+    guest_cart_days: int = Field(
+        30,
+        ge=1,
+        le=3650,
+        description="When a guest's cart is removed that nobody changed, in days.",
+    )
     points_currency: str = Field(
         "EUR",
         pattern="^[A-Z]{3}$",

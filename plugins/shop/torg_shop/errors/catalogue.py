@@ -1,6 +1,7 @@
 """What the catalogue refuses. Each class docstring is the page behind `type`."""
 
-from torg.errors import ConflictError, InvalidError
+from torg.errors import ConflictError, FieldProblem, InvalidError
+from torg.i18n import gettext
 
 
 class CategoryUnknownError(InvalidError):
@@ -70,6 +71,19 @@ class PictureUnreadableError(InvalidError):
     code = "picture_unreadable"
     title = "No usable picture"
     detail = "Send a PNG, JPEG, WebP or GIF of at most 10 MiB and 25 million pixels."
+
+
+class UploadUnknownError(InvalidError):
+    """No file waits under this key: nothing was sent yet, its time is over, or it was used."""
+
+    code = "upload_unknown"
+    title = "No such upload"
+    detail = "No file waits under this key."
+
+    def __init__(self) -> None:
+        """Point at the key."""
+        problem = FieldProblem("/key", "upload_unknown", gettext("No file waits under this key."))
+        super().__init__(errors=[problem])
 
 
 class TooManyPicturesError(ConflictError):

@@ -8,7 +8,7 @@ from torg.db import database_now
 from torg.jobs import Job, JobRun
 from torg.schedules import Schedule
 from torg_shop.queries import export
-from torg_shop.services import exporting, media, recommendations
+from torg_shop.services import exporting, media, popularity, recommendations
 
 Payload = dict[str, Any]
 _EXPORT_KEPT = timedelta(days=2)
@@ -40,10 +40,19 @@ def find_bought_together(_payload: Payload, _run: JobRun) -> Payload:
     return {"pairs": recommendations.rebuild()}
 
 
+def count_popularity(_payload: Payload, _run: JobRun) -> Payload:
+    """Count anew how well each product sells."""
+    return {"changed": popularity.rebuild()}
+
+
 JOBS = (
+    Job("shop.count_popularity", count_popularity, priority=outbox.BULK),
     Job("shop.find_bought_together", find_bought_together, priority=outbox.BULK),
     Job("shop.make_thumbnail", make_thumbnail),
     Job("shop.remove_file", remove_file, priority=outbox.BULK),
     Job("shop.export", export_all, limit_seconds=1800),
 )
-SCHEDULES = (Schedule("shop.find_bought_together", "shop.find_bought_together", cron="30 3 * * *"),)
+SCHEDULES = (
+    Schedule("shop.count_popularity", "shop.count_popularity", cron="15 * * * *"),
+    Schedule("shop.find_bought_together", "shop.find_bought_together", cron="30 3 * * *"),
+)

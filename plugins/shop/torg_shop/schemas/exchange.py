@@ -2,7 +2,7 @@
 
 from flask_smorest.fields import Upload
 
-from torg.schemas import Boolean, Enum, Integer, List, Nested, QuerySchema, Schema, Text
+from torg.schemas import Boolean, Enum, Integer, List, Nested, QuerySchema, Schema, Text, Url
 from torg_shop.domain.formats import FORMATS
 
 
@@ -52,6 +52,49 @@ class PictureFile(Schema):
 class PictureAbout(QuerySchema):
     """What is said of a new picture."""
 
+    alt = Text(maximum=200, minimum=0, strip=True, example="From the side")
+    position = Integer(minimum=0, maximum=1000, description="At the end by default.")
+
+
+PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
+
+
+class AskForPlace(Schema):
+    """What is going to be sent."""
+
+    content_type = Enum(PICTURE_TYPES, required=True, example="image/png")
+
+
+class FormField(Schema):
+    """A field that the form has to hold as it is."""
+
+    name = Text(maximum=200, example="policy")
+    value = Text(maximum=10_000, minimum=0, example="eyJjb25kaXRpb25zIjogW119")
+
+
+class Place(Schema):
+    """Where to send the file: a POST (multipart) of `form`, with the file at its end."""
+
+    key = Text(
+        maximum=100,
+        allow_none=True,
+        example="shop.upload/0a/0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+        description="Tell it to media/sent afterwards; null when the address shows the picture"
+        " at once, as it does where files lie on a disk.",
+    )
+    url = Url(description="Works for an hour.")
+    file_field = Text(maximum=20, example="file", description="The name of the file's field.")
+    form = List(Nested(FormField), maximum=50)
+
+
+class SentPicture(Schema):
+    """A picture that was sent to its place."""
+
+    key = Text(
+        maximum=100,
+        required=True,
+        example="shop.upload/0a/0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+    )
     alt = Text(maximum=200, minimum=0, strip=True, example="From the side")
     position = Integer(minimum=0, maximum=1000, description="At the end by default.")
 

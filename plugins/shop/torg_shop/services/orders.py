@@ -85,6 +85,8 @@ def place(
     carts.empty(cart_id)
     telling.placed(order)
     pays_now = payments.pays_at_once(payment, order.total_minor)
+    if pays_now:
+        stock.close_reservation(order.id, "taken")
     # Money before points, here as when it is given up: their accounts are locked in one order.
     transfer = payments.take(order) if pays_now else None
     bonus.spend(order)
@@ -103,6 +105,8 @@ def pay(number: str, buyer_id: int) -> None:
     """
     order = _locked(number, buyer_id)
     _require(order, {"payment": "paid"})
+    # Before the money: stock is locked before accounts.
+    stock.close_reservation(order.id, "taken")
     _settle(order, payments.take(order), buyer_id)
 
 
@@ -115,6 +119,7 @@ def confirm_payment(number: str, actor_id: int) -> None:
     """
     order = _locked(number)
     _require(order, {"payment": "paid"})
+    stock.close_reservation(order.id, "taken")
     _settle(order, None, actor_id)
 
 
@@ -257,9 +262,8 @@ def _set_aside(found: list[dict[str, Any]], order: Any) -> None:
 
 
 def _settle(order: Any, transfer: str | None, actor_id: int) -> None:
-    """Write down that an order is paid; its goods leave the stock."""
+    """Write down that an order is paid; its goods have left the stock."""
     _step(order, {"payment": "paid"}, actor_id, transfer=transfer)
-    stock.close_reservation(order.id, "taken")
     bonus.earn(order)
     telling.paid(order)
 
