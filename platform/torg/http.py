@@ -22,7 +22,7 @@ from typing import Any
 import flask
 from flask import request
 from flask.sessions import NullSession, SessionInterface
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -94,6 +94,7 @@ class Application(flask.Flask):
         mounted = operations.of(self)
         if request.routing_exception is not None:
             self._refuse_away(mounted)
+            self._refuse_method()
             self.raise_routing_exception(request)
         operation = mounted.operations.get(request.endpoint or "")
         if operation is None:
@@ -127,6 +128,15 @@ class Application(flask.Flask):
                 missing.append(f"{API_PREFIX}/{prefix}")
             if any(covers(address, request.path) for address in missing):
                 raise PluginAwayError(plugin=plugin.name, state=str(plugin.state))
+
+    def _refuse_method(self) -> None:
+        """An address with a last slash is known without it too, also when asked the wrong way."""
+        if not isinstance(request.routing_exception, NotFound) or request.path.endswith("/"):
+            return
+        adapter = self.create_url_adapter(request)
+        methods = [] if adapter is None else list(adapter.allowed_methods(f"{request.path}/"))
+        if methods and request.method not in methods:
+            raise MethodNotAllowed(valid_methods=methods)
 
 
 def _observe(environ: Any, status: int, seconds: float) -> None:

@@ -25,7 +25,7 @@ METHODS = ("post", "put", "patch", "delete")
 @pytest.fixture
 def market(make_app: Any) -> Any:
     """An application whose own test client is asked, in this process."""
-    plugins = ["auth", "auction", "wallet", "autotrade", "shop", "stats"]
+    plugins = ["auth", "auction", "wallet", "autotrade", "shop", "classic", "stats"]
     return make_app(plugins, rate_limits={"*": "off"})
 
 

@@ -121,6 +121,10 @@ def test_a_third_party_serves_whole_addresses_with_all_the_host_s_manners(
     broken = client.get("/literal/notes/broken")
     assert (broken.status_code, broken.json["code"]) == (500, "internal_error")
     assert "secret" not in broken.get_data(as_text=True)
+    for address in ("/literal/notes", "/literal/notes/"):
+        refused = client.get(address)
+        assert (refused.status_code, refused.json["code"]) == (405, "method_not_allowed")
+        assert "POST" in refused.headers["Allow"]
     missing = client.get("/literal/notes/nothing")
     assert (missing.status_code, missing.content_type) == (404, "application/problem+json")
     large = client.post("/literal/notes", data=b" " * 2_000_000, content_type="application/json")
