@@ -10,7 +10,7 @@ from torg.db import session
 from torg_stats.domain.measures import Countable
 from torg_stats.domain.periods import Period
 from torg_stats.errors import MetricBrokenError
-from torg_stats.services import answering, asking, catalogue
+from torg_stats.services import answering, asking, catalogue, reading
 from torg_stats.services.answering import Series
 from torg_stats.services.asking import Question, Viewer
 
@@ -71,18 +71,19 @@ def own_page(viewer: Viewer, zone: str, today: date) -> tuple[Period, list[OwnFi
     plain = replace(viewer, permissions=frozenset())
     found: list[OwnFigure] = []
     broken: list[str] = []
-    for countable, dimension in _own_metrics(plain):
-        asked = Question((countable,), (), period, seen_as=dimension, limit=1000)
-        try:
-            # A statement that fails ends a transaction; this one has to go on with the next metric.
-            with session.begin_nested():
-                before = _totals(replace(asked, period=period.before()), plain)
-                present = answering.answer(asked, plain).series
-        except MetricBrokenError:
-            broken.append(countable.name)
-            continue
-        figures = [OwnFigure(each, dimension, before.get(each.currency)) for each in present]
-        found.extend(each for each in figures if each.series.total or each.before)
+    with reading.shared():
+        for countable, dimension in _own_metrics(plain):
+            asked = Question((countable,), (), period, seen_as=dimension, limit=1000)
+            try:
+                # A failing statement ends a transaction; this one goes on with the next metric.
+                with session.begin_nested():
+                    before = _totals(replace(asked, period=period.before()), plain)
+                    present = answering.answer(asked, plain).series
+            except MetricBrokenError:
+                broken.append(countable.name)
+                continue
+            figures = [OwnFigure(each, dimension, before.get(each.currency)) for each in present]
+            found.extend(each for each in figures if each.series.total or each.before)
     return period, found, list(dict.fromkeys(broken))
 
 

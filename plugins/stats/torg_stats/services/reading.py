@@ -2,8 +2,10 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from psycopg2.errors import QueryCanceled
 from sqlalchemy import text
@@ -22,6 +24,10 @@ from torg_stats.settings import StatsSettings
 Numbers = Mapping[Key, Mapping[str, Decimal]]
 
 
+# What was read within `shared`, by what it was asked about.
+_known: ContextVar[dict[tuple[Any, ...], Numbers] | None] = ContextVar("stats_known", default=None)
+
+
 @contextlib.contextmanager
 def bounded() -> Iterator[None]:
     """No statement of the present transaction takes longer than one question may.
@@ -30,13 +36,25 @@ def bounded() -> Iterator[None]:
         QuestionTooLargeError: one would.
     """
     seconds = settings().seconds_at_most
-    session.execute(text(f"SET LOCAL statement_timeout = {seconds * 1000:d}"))
+    if _known.get() is None:
+        session.execute(text(f"SET LOCAL statement_timeout = {seconds * 1000:d}"))
     try:
         yield
     except OperationalError as error:
         if isinstance(error.orig, QueryCanceled):
             raise QuestionTooLargeError(seconds=seconds) from error
         raise
+
+
+@contextlib.contextmanager
+def shared() -> Iterator[None]:
+    """Questions of one person about the same facts are read together, with all measures."""
+    session.execute(text(f"SET LOCAL statement_timeout = {settings().seconds_at_most * 1000:d}"))
+    token = _known.set({})
+    try:
+        yield
+    finally:
+        _known.reset(token)
 
 
 def settings() -> StatsSettings:
@@ -46,6 +64,17 @@ def settings() -> StatsSettings:
 
 def sums(asked: Asked, measures: Sequence[Measure]) -> Numbers:
     """What measures add up to."""
+    known = _known.get()
+    if known is None:
+        return _sums(asked, measures)
+    if _about(asked) not in known:
+        _, countable = catalogue.sources()[asked.facts.name]
+        added_up = [each for each in countable if not each.is_distinct]
+        known[_about(asked)] = _sums(asked, added_up)
+    return known[_about(asked)]
+
+
+def _sums(asked: Asked, measures: Sequence[Measure]) -> Numbers:
     began_at = kept.began_at(asked.facts.name)
     grouping, changed = _kept(asked)
     if grouping is None or changed is None:
@@ -71,6 +100,14 @@ def different(asked: Asked, measure: Measure, *, by_currency: bool) -> Numbers:
         if kept.began_at(asked.facts.name) == began_at:
             return found
     return live.sums(asked, [measure], by_currency=by_currency)
+
+
+def _about(asked: Asked) -> tuple[Any, ...]:
+    """What tells questions apart. Whose own rows they are is one person within `shared`."""
+    narrowed = ((name, *values) for name, values in (*asked.filters.items(), *asked.only.items()))
+    own = asked.own and asked.own[0]
+    period = (asked.period, asked.interval, asked.from_the_beginning)
+    return (asked.facts.name, asked.by, period, own, *narrowed)
 
 
 def present_shape(facts_name: str) -> str:
