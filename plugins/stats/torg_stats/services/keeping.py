@@ -33,6 +33,8 @@ _WATERMARK = text(
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 _NEVER = text("'-infinity'::timestamptz")
+# Years of facts are counted in the background for longer than a request may take.
+_PATIENT = text("SET LOCAL statement_timeout = '30min'")
 
 
 def note_changes(name: str) -> int:
@@ -43,6 +45,7 @@ def note_changes(name: str) -> int:
     """
     facts, measures = catalogue.sources()[name]
     zones = reading.settings().zones
+    session.execute(_PATIENT)
     wanted = shape(facts, measures, zones)
     session.execute(
         insert(Source).values(facts=name, shape=wanted, watermark=_NEVER).on_conflict_do_nothing()
@@ -73,6 +76,7 @@ def make_pending(name: str, most: int = DAYS_AT_ONCE) -> int:
     committed while its day is counted would find the day pending already, and be forgotten with it.
     """
     facts, measures = catalogue.sources()[name]
+    session.execute(_PATIENT)
     session.execute(select(Source.facts).where(Source.facts == name).with_for_update(read=True))
     taken = (
         select(PendingDay.zone, PendingDay.day)
@@ -121,6 +125,7 @@ def forget(name: str) -> None:
 def differences(name: str, most: int = 20) -> list[str]:
     """Compare what is kept with a recount; returns sentences about the days that differ."""
     facts, measures = catalogue.sources()[name]
+    session.execute(_PATIENT)
     found: list[str] = []
     pending = select(PendingDay.day).where(PendingDay.facts == name)
     source = session.scalars(select(Source).where(Source.facts == name)).one_or_none()
