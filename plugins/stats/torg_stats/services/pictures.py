@@ -71,11 +71,12 @@ def _titles(axes: Any, answer: Answer) -> None:
 
 
 def _lines(axes: Any, series: Sequence[Series]) -> None:
+    many = len({each.metric.name for each in series}) > 1
     for each, colour in zip(series, _COLOURS, strict=False):
         days = [day for day, _ in each.points]
         numbers = [_number(value, each) for _, value in each.points]
         axes.plot(
-            days, numbers, color=colour, label=_label(each, with_metric=True), marker="o", ms=2.5
+            days, numbers, color=colour, label=_label(each, with_metric=many), marker="o", ms=2.5
         )
     if series:
         axes.legend(fontsize=8, frameon=False, loc="best")
