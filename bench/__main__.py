@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import autotrade, enumeration, statements, stats
+from bench import autotrade, classic, enumeration, statements, stats
 from bench import market as markets
 from bench.load import Result, measure
 from bench.market import Market
@@ -67,7 +67,11 @@ def main() -> None:
     parser.add_argument(
         "--stats", type=int, metavar="FACTS", help="only statistics, over so many facts"
     )
+    parser.add_argument("--classic", action="store_true", help="only the fixed addresses")
     asked = parser.parse_args()
+    if asked.classic:
+        classic.report()
+        return
     if asked.stats:
         stats.report(asked.stats)
         return
@@ -81,6 +85,7 @@ def main() -> None:
         enumeration.report(market)
     autotrade.report(most_offers=10_000)
     stats.report()
+    classic.report()
     if asked.json:
         asked.json.write_text(json.dumps({"rows": rows, "statements": counts}, indent=2) + "\n")
 
