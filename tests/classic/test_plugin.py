@@ -1,14 +1,19 @@
 """The plugin as the host sees it: contracts alone, blocked without them, documented, translated."""
 
 import ast
+import shlex
+from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import torg_classic
 from torg import i18n, openapi, operations, translatable
+from torg.demo import Demo
 from torg.plugins import State, registry
+from torg_classic import plugin
 
 HERE = Path(torg_classic.__file__).parent
 PASSWORD = "a fine long sentence"
@@ -27,9 +32,9 @@ ADDRESSES = {
 
 def test_without_the_shop_it_is_blocked_and_says_what_is_missing(make_stall):
     stall = make_stall("auth", "classic")
-    plugin = registry(stall.app).plugins["classic"]
-    assert plugin.state is State.BLOCKED
-    assert "catalogue" in plugin.reason
+    found = registry(stall.app).plugins["classic"]
+    assert found.state is State.BLOCKED
+    assert "catalogue" in found.reason
     for address in ("/api/products/", "/cart", "/order/"):
         answer = stall.client.open(address, method="POST", json={})
         assert (answer.status_code, answer.json["plugin"]) == (503, "classic")
@@ -38,9 +43,9 @@ def test_without_the_shop_it_is_blocked_and_says_what_is_missing(make_stall):
 
 def test_without_accounts_it_is_blocked_and_says_what_is_missing(make_stall):
     stall = make_stall("shop", "classic")
-    plugin = registry(stall.app).plugins["classic"]
-    assert plugin.state is State.BLOCKED
-    assert "accounts" in plugin.reason
+    found = registry(stall.app).plugins["classic"]
+    assert found.state is State.BLOCKED
+    assert "accounts" in found.reason
     assert stall.client.get("/api/v1/shop/products").status_code == 200
 
 
@@ -171,3 +176,20 @@ def test_a_wrong_question_is_422_and_points_at_the_place(stall, body):
     answer = stall.client.post("/products", json=body)
     assert answer.status_code == 422
     assert [each["pointer"] for each in answer.json["errors"]] == [f"/{next(iter(body))}"]
+
+
+def test_what_the_demo_shows_can_be_pasted(stall):
+    demo = Demo("classic", Random(1), datetime.now(UTC), "http://127.0.0.1:8000")
+    plugin.torg_demo_data(demo)
+    assert demo.tries
+    for each in demo.tries:
+        words = shlex.split(each.command.replace("{base_url}", ""))
+        (address,) = [word for word in words if word.startswith("/")]
+        body = words[words.index("-d") + 1] if "-d" in words else None
+        answer = stall.client.open(
+            address,
+            method="GET" if body is None else "POST",
+            data=body,
+            content_type=None if body is None else "application/json",
+        )
+        assert answer.status_code == 200, (each.command, answer.get_data())
