@@ -31,7 +31,8 @@ def csv_of(answer: Answer) -> bytes:
 def xlsx_of(answer: Answer) -> bytes:
     """A workbook with one sheet; numbers are numbers as far as a spreadsheet has them exactly."""
     file = io.BytesIO()
-    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    # Row by row through a file: the largest answers would need hundreds of megabytes otherwise.
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(file, options) as book:
         sheet = book.add_worksheet("statistics")
         sheet.write_row(0, 0, header(answer), book.add_format({"bold": True}))
