@@ -2,16 +2,18 @@
 
 from collections import defaultdict
 from decimal import Decimal
+from random import Random
 
 import pytest
 from fact_rows import FactRows
 from sqlalchemy import text
 
 from torg import contracts
-from torg.db import session, unit_of_work
+from torg.db import database_now, session, unit_of_work
 from torg.money import Money
 from torg_ledger import Entry
 from torg_shop import metrics
+from torg_shop.generating_orders import generate_orders
 
 FACTS = (metrics.PAYMENTS, metrics.LINES, metrics.PLACED, metrics.CARTS)
 RIGHTS = ("shop.order.own", "shop.order.manage", "shop.coupon.manage")
@@ -212,3 +214,16 @@ def test_no_fact_ever_changes_when_orders_are_paid_refunded_and_products_move(tr
     units = trade.rows.total(metrics.UNITS, "category", customer=person.id)
     # Ordered before it moved.
     assert units == {old: 1}
+
+
+def test_a_history_that_is_brought_in_afterwards_is_news(trade):
+    person = trade.buyer()
+    trade.staff.product(on_hand=1)
+    with unit_of_work("read", trade.shop.app):
+        before = database_now()
+    trade.shop.work(lambda: generate_orders(Random(1), 20, before, [person.id]))
+    news = [each for each in trade.rows.of(metrics.PLACED) if each["recorded_at"] > before]
+    assert len(news) == 20
+    assert all(each["happened_at"] < before for each in news)
+    begun = [each for each in trade.rows.of(metrics.CARTS) if each["recorded_at"] > before]
+    assert len(begun) == 30

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import func, insert, select
 
 from torg.db import session
+from torg_shop.models.carts import CartStart
 from torg_shop.models.catalogue import Product
 from torg_shop.models.orders import Order, OrderEvent, OrderLine
 from torg_shop.services import popularity, recommendations
@@ -26,6 +27,8 @@ _FIRST = {"order": "placed", "payment": "awaiting_payment", "fulfilment": "unful
 _NEVER_PAID, _REFUNDED = 0.08, 0.11
 # How often who buys a thing takes what stands beside it in the catalogue, too.
 _TAKES_ITS_NEIGHBOUR = 0.3
+# The number of a cart that is no more.
+_GONE_CART = func.nextval(func.pg_get_serial_sequence("shop_cart", "id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,10 @@ def _insert(
             for place, quantity in wanted.items()
         ],
     )
+    # Two of three carts become orders.
+    begun = [at for place, at in enumerate(moments) for _ in range(1 + place % 2)]
+    started = insert(CartStart).values(cart_id=_GONE_CART)
+    session.execute(started, [{"begun_at": each} for each in begun])
     session.execute(
         insert(OrderEvent),
         [

@@ -65,7 +65,7 @@ def _payments() -> Any:
     return (
         select(
             OrderEvent.created_at.label("happened_at"),
-            OrderEvent.created_at.label("recorded_at"),
+            OrderEvent.recorded_at,
             Order.buyer_id.label("customer"),
             Order.currency,
             _IS_PAID.label("is_paid"),
@@ -84,7 +84,7 @@ def _lines() -> Any:
     return (
         select(
             OrderEvent.created_at.label("happened_at"),
-            OrderEvent.created_at.label("recorded_at"),
+            OrderEvent.recorded_at,
             OrderLine.product_id.label("product"),
             OrderLine.category_id.label("category"),
             Order.buyer_id.label("customer"),
@@ -103,7 +103,7 @@ def _placed() -> Any:
     return (
         select(
             OrderEvent.created_at.label("happened_at"),
-            OrderEvent.created_at.label("recorded_at"),
+            OrderEvent.recorded_at,
             Order.buyer_id.label("customer"),
         )
         .join(Order, Order.id == OrderEvent.order_id)
@@ -113,7 +113,7 @@ def _placed() -> Any:
 
 def _carts() -> Any:
     return select(
-        CartStart.created_at.label("happened_at"),
+        CartStart.begun_at.label("happened_at"),
         CartStart.created_at.label("recorded_at"),
     )
 

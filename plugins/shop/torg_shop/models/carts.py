@@ -1,6 +1,8 @@
 """What people mean to buy: one cart for a person, or for a guest who holds its token."""
 
-from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint
+from datetime import datetime
+
+from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from torg.db import Base, Fact, Record
@@ -50,3 +52,4 @@ class CartStart(Fact, Base):
     )
 
     cart_id: Mapped[int]
+    begun_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

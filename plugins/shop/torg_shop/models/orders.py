@@ -2,7 +2,16 @@
 
 from datetime import datetime
 
-from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy import (
+    CHAR,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from torg.db import Base, Fact, Record
@@ -81,13 +90,17 @@ class OrderLine(Base):
 
 
 class OrderEvent(Fact, Base):
-    """A step of one of the three statuses; never changed."""
+    """A step of one of the three statuses; never changed.
+
+    `created_at` is when it was taken, `recorded_at` when the row was written.
+    """
 
     __tablename__ = "shop_order_event"
     __table_args__ = (
         CheckConstraint("kind IN ('order', 'payment', 'fulfilment')", name="kind"),
         Index("ix_shop_order_event_order_id", "order_id", "id"),
         Index("ix_shop_order_event_created_at", "created_at", postgresql_using="brin"),
+        Index("ix_shop_order_event_recorded_at", "recorded_at", postgresql_using="brin"),
     )
 
     order_id: Mapped[int] = mapped_column(ForeignKey(ORDER, ondelete="RESTRICT"))
@@ -95,6 +108,7 @@ class OrderEvent(Fact, Base):
     from_status: Mapped[str | None] = mapped_column(Text)
     to_status: Mapped[str] = mapped_column(Text)
     actor_id: Mapped[int | None] = mapped_column(ForeignKey(IDENTITY, ondelete="RESTRICT"))
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
 class Reservation(Record, Base):
