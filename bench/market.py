@@ -33,7 +33,7 @@ WORKERS = 2
 THREADS = 2
 # No more connections for a process than its share of the load's: a run in which one process got
 # them all measures half a machine.
-_BALANCED = {"GUNICORN_CMD_ARGS": f"--worker-connections={CONNECTIONS // WORKERS}"}
+BALANCED = {"GUNICORN_CMD_ARGS": f"--worker-connections={CONNECTIONS // WORKERS}"}
 BIDDERS = 8
 
 
@@ -66,7 +66,7 @@ def opened() -> Iterator[Market]:
             raise SystemExit(upgraded.output())
         os.environ.update(deployment.environ)
         app, facts = _fill()
-        hello = stack.enter_context(_hello(directory))
+        hello = stack.enter_context(hello_server(directory))
         web, _ = deployment.web()
         yield Market(hello, web, app, servers.admin_url, servers.database_url, **facts)
 
@@ -81,12 +81,13 @@ def _environment(servers: embedded.Servers, directory: Path) -> dict[str, str]:
         "TORG_WEB_WORKERS": str(WORKERS),
         "TORG_WEB_THREADS": str(THREADS),
         "TORG_LOG_LEVEL": "warning",
-        **_BALANCED,
+        **BALANCED,
     }
 
 
 @contextlib.contextmanager
-def _hello(directory: Path) -> Iterator[str]:
+def hello_server(directory: Path) -> Iterator[str]:
+    """Plain Flask under the same server; its address."""
     port = free_port()
     command = [
         sys.executable, "-m", "gunicorn", "bench.hello:app", "--bind", f"127.0.0.1:{port}",
@@ -94,7 +95,7 @@ def _hello(directory: Path) -> Iterator[str]:
         "--keep-alive", "75", "--no-control-socket",
     ]  # fmt: skip
     with (directory / "hello.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | _BALANCED)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | BALANCED)
     try:
         eventually(lambda: answers(f"http://127.0.0.1:{port}/"))
         yield f"http://127.0.0.1:{port}/"

@@ -31,8 +31,9 @@ def bids_per_second(market: Market, seconds: int, start: int) -> float:
         program = binaries.postgresql[binaries.newest()] / "pgbench"
         took = subprocess.run(
             [program, "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", "1",
-             "-T", str(seconds), "-f", str(script), *_connection(market.database_url)],
-            capture_output=True, text=True, check=True, env={"PGPASSWORD": _password(market)},
+             "-T", str(seconds), "-f", str(script), *connection_arguments(market.database_url)],
+            capture_output=True, text=True, check=True,
+            env={"PGPASSWORD": password(market.database_url)},
         )  # fmt: skip
     found = re.search(r"tps = ([\d.]+)", took.stdout)
     if found is None:
@@ -60,7 +61,8 @@ def _bids(market: Market) -> int:
     return int(row[0]) if row else 0
 
 
-def _connection(url: str) -> list[str]:
+def connection_arguments(url: str) -> list[str]:
+    """How PostgreSQL's programs are told where a database is."""
     parts = urlsplit(url)
     query = parse_qs(parts.query)
     host = query.get("host", [parts.hostname or "127.0.0.1"])[0]
@@ -68,5 +70,6 @@ def _connection(url: str) -> list[str]:
     return ["-h", host, "-p", port, "-U", parts.username or "postgres", parts.path.strip("/")]
 
 
-def _password(market: Market) -> str:
-    return urlsplit(market.database_url).password or ""
+def password(url: str) -> str:
+    """The password in a database URL."""
+    return urlsplit(url).password or ""
