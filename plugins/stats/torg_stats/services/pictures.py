@@ -48,7 +48,7 @@ def drawn(answer: Answer, form: Literal["svg", "png"]) -> bytes:
         panels = _panels(answer)
         height = max(_HEIGHT, _PANEL_HEIGHT * len(panels))
         figure = Figure(figsize=(_WIDTH, height), dpi=_DOTS, layout="constrained")
-        every = figure.subplots(max(1, len(panels)), 1, squeeze=False)[:, 0]
+        every: list[Any] = list(figure.subplots(max(1, len(panels)), 1, squeeze=False)[:, 0])
         for axes, series in zip(every, panels, strict=False):
             _draw(axes, answer, series)
         _titles(every, answer, hidden=len(answer.series) - sum(map(len, panels)) + answer.left_out)
