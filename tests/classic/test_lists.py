@@ -131,6 +131,20 @@ def test_a_kept_list_is_byte_equal_and_asks_the_database_nothing(crowded, count_
     assert again.headers["Link"] == first.headers["Link"]
 
 
+def test_kept_cards_and_categories_are_byte_equal_and_end_with_any_change(fresh, count_queries):
+    (product,) = fresh.products(1)
+    fresh.set_up_category("Kitchen")
+    fresh.work(lambda: cache.invalidate("shop.catalogue"))
+    for address in (f"/product?id={product}", "/categories"):
+        first = fresh.client.get(address)
+        with count_queries() as count:
+            again = fresh.client.get(address)
+        assert [each for each in count.statements if "shop_" in each] == []
+        assert (again.status_code, again.get_data()) == (200, first.get_data())
+    fresh.work(lambda: remove(product))
+    assert fresh.client.get(f"/product?id={product}").status_code == 404
+
+
 def test_a_kept_list_ends_with_any_change_of_the_catalogue(make_stall):
     stall = make_stall()
     anna = stall.person()

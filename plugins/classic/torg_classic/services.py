@@ -3,7 +3,7 @@
 Owns no table and no rule: whoever provides `accounts`, `catalogue` and `trading` decides.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torg import contracts
@@ -13,6 +13,8 @@ from torg_catalogue.trading import Cart, Placed, Trading
 from torg_classic import schemas
 
 _products = schemas.Product(many=True)
+_card = schemas.Card()
+_categories = schemas.Category(many=True)
 
 
 def accounts() -> Accounts:
@@ -51,13 +53,29 @@ def listed(asked: Mapping[str, Any]) -> tuple[bytes, str]:
     return body, cursor.decode()
 
 
-def card(product_id: int) -> dict[str, Any]:
-    """A product as its page shows it.
+def card(product_id: int) -> bytes:
+    """A product as its page shows it, as JSON that is kept like a list.
 
     Raises:
         NotFoundError: there is none of this id for sale.
     """
-    found: Card = catalogue().card(product_id)
+    kept = catalogue()
+    return kept.kept(
+        "classic.product",
+        {"id": product_id},
+        lambda: _card.dump_bytes(_card_shown(kept.card(product_id))),
+    )
+
+
+def categories() -> bytes:
+    """The tree as JSON that is kept like a list."""
+    kept = catalogue()
+    return kept.kept(
+        "classic.categories", {}, lambda: _categories.dump_bytes(_tree_shown(kept.categories()))
+    )
+
+
+def _card_shown(found: Card) -> dict[str, Any]:
     return {
         **found.offer._asdict(),
         "sku": found.sku,
@@ -69,17 +87,16 @@ def card(product_id: int) -> dict[str, Any]:
     }
 
 
-def categories() -> list[Category]:
-    """The tree, with as much of every node as this API shows."""
-    tree: list[Any] = list(catalogue().categories())
-    roots = [dict(each) for each in tree]
+def _tree_shown(tree: Sequence[Category]) -> list[dict[str, Any]]:
+    """As much of every node as this API shows."""
+    roots: list[dict[str, Any]] = [dict(each) for each in tree]
     # Without recursion: a tree may be deeper than Python's stack.
     order = list(roots)
     for node in order:
         node["children"] = [dict(each) for each in node["children"]]
         order.extend(node["children"])
         del node["slug"], node["position"]
-    return roots  # type: ignore[return-value]  # two members less
+    return roots
 
 
 def cart_shown(cart: Cart) -> dict[str, Any]:

@@ -74,17 +74,17 @@ def find_products(arguments: dict[str, Any], wanted: dict[str, Any]) -> flask.Re
 @blueprint.arguments(schemas.ProductQuery, location="query")
 @blueprint.response(200, schemas.Card)
 @blueprint.fails(NotFoundError)
-def show_product(arguments: dict[str, Any]) -> Any:
+def show_product(arguments: dict[str, Any]) -> flask.Response:
     """Show a product with pictures and characteristics."""
-    return services.card(arguments["id"])
+    return flask.Response(services.card(arguments["id"]), mimetype="application/json")
 
 
 @blueprint.route("/categories", methods=["GET"])
 @blueprint.public
 @blueprint.response(200, schemas.Category(many=True))
-def list_categories() -> Any:
+def list_categories() -> flask.Response:
     """List categories, each below its own."""
-    return services.categories()
+    return flask.Response(services.categories(), mimetype="application/json")
 
 
 def _page(arguments: dict[str, Any], wanted: dict[str, Any]) -> flask.Response:
