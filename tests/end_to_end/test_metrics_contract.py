@@ -112,14 +112,15 @@ def test_rows_have_the_columns_that_the_contract_demands(name):
     assert all(set(group) <= {each.name for each in facts.dimensions} for group in facts.together)
 
 
+@pytest.mark.parametrize("when", ["recorded_at", "happened_at"])
 @pytest.mark.parametrize("name", _NAMES)
-def test_news_are_found_by_an_index(market, name):
+def test_news_and_days_are_found_by_an_index(market, name, when):
     rows = FACTS[name].select().subquery("facts")
-    news = select(rows).where(rows.c.recorded_at > text("now()"))
+    some = select(rows).where(rows.c[when] > text("now()"))
     with unit_of_work("write", market):
         # On empty tables every plan costs the same: the planner is asked whether it has a choice.
         session.execute(text("SET LOCAL enable_seqscan = off"))
-        statement = news.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+        statement = some.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
         plan = "\n".join(session.scalars(text(f"EXPLAIN {statement}".replace(":", r"\:"))))
     assert "Seq Scan" not in plan, plan
 

@@ -50,6 +50,7 @@ class Offer(Record, Base):
         Index("ix_autotrade_offer_open", "id", postgresql_where=text("status = 'open'")),
         Index("ix_autotrade_offer_buyer_id", "buyer_id", "id"),
         Index("ix_autotrade_offer_created_at", "created_at"),
+        Index("ix_autotrade_offer_placed_at", "placed_at"),
         Index(
             "ix_autotrade_offer_car_model_id",
             "car_model_id",
@@ -80,6 +81,7 @@ class Refusal(Fact, Base):
     __table_args__ = (
         Index("ix_autotrade_refusal_offer_id", "offer_id"),
         Index("ix_autotrade_refusal_created_at", "created_at", postgresql_using="brin"),
+        Index("ix_autotrade_refusal_refused_at", "refused_at"),
     )
 
     offer_id: Mapped[int] = key(_OFFER)

@@ -49,6 +49,7 @@ class CartStart(Fact, Base):
     __tablename__ = "shop_cart_start"
     __table_args__ = (
         Index("ix_shop_cart_start_created_at", "created_at", postgresql_using="brin"),
+        Index("ix_shop_cart_start_begun_at", "begun_at"),
     )
 
     cart_id: Mapped[int]

@@ -99,7 +99,7 @@ class OrderEvent(Fact, Base):
     __table_args__ = (
         CheckConstraint("kind IN ('order', 'payment', 'fulfilment')", name="kind"),
         Index("ix_shop_order_event_order_id", "order_id", "id"),
-        Index("ix_shop_order_event_created_at", "created_at", postgresql_using="brin"),
+        Index("ix_shop_order_event_created_at", "created_at"),
         Index("ix_shop_order_event_recorded_at", "recorded_at", postgresql_using="brin"),
     )
 
