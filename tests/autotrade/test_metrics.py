@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 from fact_rows import FactRows
 
-from torg.db import session, unit_of_work
+from torg import migrate
+from torg.db import db, session, unit_of_work
 from torg_autotrade import metrics
 
 FACTS = (
@@ -210,3 +211,18 @@ def test_no_fact_ever_changes_while_the_market_goes_on(market):
     reasons = rows.total(metrics.OFFERS_REFUSED, "reason")
     assert reasons == {"price_above_max": 1, "expired": 1}
     assert rows.total(metrics.OFFERS_REFUSED) == 1
+
+
+def test_deals_of_before_the_migration_are_counted_as_they_were(traded, rows):
+    before = rows.taken(metrics.SALES, metrics.SUPPLIES, metrics.STOCK, metrics.OFFERS)
+    with traded.app.app_context():
+        migrate.downgrade(
+            db.engine, migrate.streams_of(traded.app), {"autotrade": "autotrade_0003"}
+        )
+        session.remove()
+        migrate.upgrade(traded.app)
+    assert rows.taken(metrics.SALES, metrics.SUPPLIES, metrics.STOCK, metrics.OFFERS) == before
+    # Of refusals only the last of each offer was known.
+    offers = traded.sql("SELECT id, reason FROM autotrade_offer WHERE reason IS NOT NULL")
+    known = {(each["offer"], each["reason"]) for each in rows.of(metrics.REFUSALS)}
+    assert known == {(each.id, each.reason) for each in offers}

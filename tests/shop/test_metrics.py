@@ -8,8 +8,8 @@ import pytest
 from fact_rows import FactRows
 from sqlalchemy import text
 
-from torg import contracts
-from torg.db import database_now, session, unit_of_work
+from torg import contracts, migrate
+from torg.db import database_now, db, session, unit_of_work
 from torg.money import Money
 from torg_ledger import Entry
 from torg_shop import metrics
@@ -227,3 +227,20 @@ def test_a_history_that_is_brought_in_afterwards_is_news(trade):
     assert all(each["happened_at"] < before for each in news)
     begun = [each for each in trade.rows.of(metrics.CARTS) if each["recorded_at"] > before]
     assert len(begun) == 30
+
+
+def test_orders_of_before_the_migration_are_counted_as_they_were(traded):
+    app, rows = traded.shop.app, traded.rows
+    facts = (metrics.PAYMENTS, metrics.PLACED)
+    before, units = rows.taken(*facts), rows.total(metrics.UNITS, "product")
+    with app.app_context():
+        migrate.downgrade(db.engine, migrate.streams_of(app), {"shop": "shop_0003"})
+        session.remove()
+        migrate.upgrade(app)
+    after = rows.taken(*facts)
+    assert sum(after.values()) == sum(before.values())
+    assert rows.total(metrics.UNITS, "product") == units
+    assert rows.total(metrics.GROSS, "category").keys() > {None}
+    # Of carts only those that are filled now were known.
+    (filled,) = traded.sql("SELECT count(DISTINCT cart_id) AS number FROM shop_cart_line")
+    assert rows.total(metrics.CARTS_BEGUN) == filled.number
