@@ -6,10 +6,14 @@ from decimal import Decimal
 
 import pytest
 from fact_rows import FactRows
+from sqlalchemy import select
 
 from torg import migrate
 from torg.db import db, session, unit_of_work
 from torg_autotrade import metrics
+from torg_autotrade.models.market import Dealer
+from torg_autotrade.models.trading import Sale
+from torg_metrics import Facts
 
 FACTS = (
     *(metrics.SALES, metrics.PURCHASES, metrics.SUPPLIES, metrics.STOCK),
@@ -161,6 +165,13 @@ def test_facts_of_buyers_tell_no_costs():
     assert owned == ["dealer"]
 
 
+def test_facts_of_dealers_tell_no_names_of_buyers(traded, rows):
+    buyer = metrics.SALES.dimension("buyer")
+    assert buyer.names is None
+    sold = {each["buyer"] for each in rows.of(metrics.SALES)}
+    assert sold == {each.buyer_id for each in traded.sales()}
+
+
 def test_each_sees_his_own(traded):
     with unit_of_work("read", traded.app):
         for kind, facts in (("dealer", metrics.SALES), ("supplier", metrics.SUPPLIES)):
@@ -193,6 +204,9 @@ def test_no_fact_ever_changes_while_the_market_goes_on(market):
     market.offer(buyer, car, 150_000)
     market.run("sales")
     before = rows.taken(*FACTS)
+    # A control: where the dealer stands now is no fact of the deal.
+    movable = Facts("control", lambda: select(Sale.id, Dealer.country).join_from(Sale, Dealer))
+    movable_before = rows.taken(movable)
     owner = market.owner("dealer", dealer)
     path = f"/dealers/{dealer}"
     tag = market.call("GET", path, owner).headers["ETag"]
@@ -201,6 +215,7 @@ def test_no_fact_ever_changes_while_the_market_goes_on(market):
     )
     assert moved_away.status_code == 200, moved_away.text
     assert before <= rows.taken(*FACTS)
+    assert not movable_before <= rows.taken(movable)
     market.later(days=2)
     market.offer(buyer, car, 150_000)
     market.run("sales")

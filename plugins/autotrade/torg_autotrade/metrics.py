@@ -1,7 +1,8 @@
 """What can be counted of the market: by dealers, by suppliers, and by buyers.
 
-A buyer sees facts without costs: what a car cost its dealer is the dealer's own matter. A deal is
-final, so its facts are its rows; what came into a stock and left it again are two facts.
+A buyer sees facts without costs: what a car cost its dealer is the dealer's own matter; and a
+dealer sees no names of buyers. A deal is final, so its facts are its rows; what came into a stock
+and left it again are two facts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,7 +62,7 @@ def _sales() -> Any:
         Sale.sold_at.label("happened_at"),
         Sale.created_at.label("recorded_at"),
         Sale.dealer_id.label("dealer"),
-        Buyer.identity_id.label("buyer"),
+        Sale.buyer_id.label("buyer"),
         Sale.car_model_id.label("car_model"),
         Sale.country,
         Sale.currency,
@@ -70,7 +71,7 @@ def _sales() -> Any:
         Sale.cost_minor.label("cost"),
         (Sale.total_minor - Sale.cost_minor).label("profit"),
         cast(Sale.quantity * days, Numeric).label("stock_days"),
-    ).join(Buyer, Buyer.id == Sale.buyer_id)
+    )
 
 
 def _purchases() -> Any:
@@ -152,10 +153,11 @@ _COUNTRY = Dimension("country", "Country of the dealer")
 _DEALER = Dimension("dealer", "Dealer", names=_dealer_names)
 _OWN_DEALER = Dimension("dealer", "Dealer", names=_dealer_names, own=_own_dealers)
 _SUPPLIER = Dimension("supplier", "Supplier", names=_supplier_names, own=_own_suppliers)
-_BUYER = Dimension("buyer", "Buyer", names=_usernames)
+# Whom a dealer knows by a number alone, as in the list of his sales.
+_NUMBERED_BUYER = Dimension("buyer", "Buyer")
 _OWN_BUYER = Dimension("buyer", "Buyer", names=_usernames, own=_oneself)
 
-SALES = Facts("autotrade.sales", _sales, (_OWN_DEALER, _BUYER, _CAR_MODEL, _COUNTRY))
+SALES = Facts("autotrade.sales", _sales, (_OWN_DEALER, _NUMBERED_BUYER, _CAR_MODEL, _COUNTRY))
 PURCHASES = Facts("autotrade.purchases", _purchases, (_OWN_BUYER, _DEALER, _CAR_MODEL, _COUNTRY))
 SUPPLIES = Facts("autotrade.supplies", _supplies, (_SUPPLIER, _OWN_DEALER, _CAR_MODEL, _COUNTRY))
 STOCK = Facts("autotrade.stock", _stock, (_OWN_DEALER, _CAR_MODEL, _COUNTRY))
