@@ -50,7 +50,8 @@ def plan(dump_fields: Mapping[str, Any], *, for_encoder: bool) -> list[Part] | N
         if not all(source.isidentifier() and not keyword.iskeyword(source) for source in sources):
             return None
         try:
-            function = _function(name, field, for_encoder=for_encoder)
+            ready = _comes_ready(field)
+            function = None if ready else _function(name, field, for_encoder=for_encoder)
         except _NotCompilableError:
             return None
         key = name if field.data_key is None else field.data_key
@@ -192,6 +193,11 @@ def _is_container(field: Any, kind: type) -> bool:
         for each in type(field).__mro__[: type(field).__mro__.index(kind)]
         for name in ("serialize", "_serialize", "get_value")
     )
+
+
+def _comes_ready(field: Any) -> bool:
+    nested = field.inner if _is_container(field, List) else field
+    return _is_container(nested, Nested) and getattr(nested.schema, "comes_ready", False)
 
 
 def _overrides(field: HostField) -> bool:

@@ -60,6 +60,10 @@ class Schema(marshmallow.Schema):
     #: Whether values arrive as text; fields read it when they are bound.
     from_text: ClassVar[bool] = False
 
+    #: Whether nested values come as finished dicts, which then cost nothing to dump: a list of
+    #: hundreds of small ones is mostly looking at each. Their author answers for their members.
+    comes_ready: ClassVar[bool] = False
+
     _shared: ClassVar[dict[tuple[Any, ...], CompiledDump | None]] = {}
 
     error_messages: dict[str, str] = {  # noqa: RUF012 - declared so by marshmallow

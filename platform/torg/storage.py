@@ -244,12 +244,19 @@ def url(key: str, seconds: int = LINK_SECONDS) -> str:
     The end is rounded up, so that a list shows the same link for a while and browsers can keep
     the file.
     """
-    direct = current().link(key, seconds)
-    if direct is not None:
-        return direct
+    return linker(seconds)(key)
+
+
+def linker(seconds: int = LINK_SECONDS) -> Callable[[str], str]:
+    """`url` for many keys of one answer: what is the same for all of them is looked up once."""
+    link, host = current().link, config.settings().host
     until = (int(time.time()) // seconds + 2) * seconds
-    host = config.settings().host
-    return _signed(host.base_url, host.secret_key.get_secret_value(), key, until)
+    base_url, secret = host.base_url, host.secret_key.get_secret_value()
+
+    def url_of(key: str) -> str:
+        return link(key, seconds) or _signed(base_url, secret, key, until)
+
+    return url_of
 
 
 # A list shows the same pictures again and again; their links stay the same for a while.

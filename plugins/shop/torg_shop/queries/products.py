@@ -3,9 +3,10 @@
 One statement tells everything a page shows: categories, tags and pictures come with their product.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -20,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy import (
     Text as SqlText,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, array
 
 from torg import storage
 from torg.filters import Filter, above, amount_at_least, amount_at_most, below, equals
@@ -128,11 +129,24 @@ _TAGS = (
     .correlate(Product)
     .scalar_subquery()
 )
-_PICTURE = func.jsonb_build_array(
-    Media.id, Media.kind, Media.alt, Media.position, Media.key, Media.thumbnail_key
+# Rows of texts: the driver reads arrays several times as fast as JSON.
+_PICTURE = array(
+    [
+        cast(Media.id, SqlText),
+        Media.kind,
+        Media.alt,
+        cast(Media.position, SqlText),
+        Media.key,
+        Media.thumbnail_key,
+    ]
 )
 _PICTURES = (
-    select(func.jsonb_agg(aggregate_order_by(_PICTURE, Media.position, Media.id), type_=JSONB))
+    select(
+        func.array_agg(
+            aggregate_order_by(_PICTURE, Media.position, Media.id),
+            type_=ARRAY(SqlText, dimensions=2),
+        )
+    )
     .where(Media.product_id == Product.id, Media.is_active)
     .correlate(Product)
     .scalar_subquery()
@@ -147,7 +161,7 @@ COLUMNS: Select[*tuple[Any, ...]] = (
         Product.currency,
         Product.category_id,
         Category.name.label("category_name"),
-        Product.attributes,
+        cast(Product.attributes, SqlText).label("attributes_json"),
         func.coalesce(_FREE, False).label("in_stock"),
         Product.popularity,
         Product.created_at,
@@ -205,24 +219,26 @@ def among(product_ids: list[int]) -> list[Any]:
 
 def shown(rows: list[Any]) -> list[Any]:
     """The rows with category, tags and pictures as the schema shows them."""
-    return widened(rows, ("category", "tags", "media"), _facts)
+    url_of = storage.linker()
+
+    def facts(row: Any) -> tuple[Any, ...]:
+        category = None
+        if row.category_id is not None:
+            category = {"id": row.category_id, "name": row.category_name}
+        pictures = [_picture(each, url_of) for each in row.pictures or ()]
+        return category, row.tag_names or [], orjson.loads(row.attributes_json), pictures
+
+    return widened(rows, ("category", "tags", "attributes", "media"), facts)
 
 
-def _facts(row: Any) -> tuple[Any, ...]:
-    category = None
-    if row.category_id is not None:
-        category = {"id": row.category_id, "name": row.category_name}
-    return category, row.tag_names or [], [_picture(each) for each in row.pictures or ()]
-
-
-def _picture(columns: list[Any]) -> dict[str, Any]:
+def _picture(columns: list[Any], url_of: Callable[[str], str]) -> dict[str, Any]:
     number, kind, alt, position, key, thumbnail = columns
-    url = storage.url(key)
+    url = url_of(key)
     return {
-        "id": number,
+        "id": int(number),
         "kind": kind,
         "alt": alt,
-        "position": position,
+        "position": int(position),
         "url": url,
-        "thumbnail_url": url if thumbnail is None else storage.url(thumbnail),
+        "thumbnail_url": url if thumbnail is None else url_of(thumbnail),
     }

@@ -67,7 +67,7 @@ def get_product(product_id: int) -> Any:
         row = _for_sale(product_id)
         card = {
             **row._asdict(),
-            "category_path": categories.path(row.category_id),
+            "category_path": [each._asdict() for each in categories.path(row.category_id)],
             "similar": recommendations.similar(product_id),
         }
         return _bytes(_card, card)

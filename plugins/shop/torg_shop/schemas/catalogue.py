@@ -86,6 +86,8 @@ def _is_text(value: Any, longest: int) -> bool:
 class CategoryName(Schema):
     """A category as a product names it."""
 
+    comes_ready = True
+
     id = Id()
     name = Text(maximum=100, example="Kettles")
 
@@ -99,6 +101,8 @@ class TagName(Schema):
 
 class Picture(Schema):
     """A picture; both links work for an hour or two."""
+
+    comes_ready = True
 
     id = Id()
     kind = Enum(("image",))

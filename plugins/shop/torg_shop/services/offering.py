@@ -9,7 +9,17 @@ import orjson
 from torg import cache, config
 from torg.errors import NotFoundError
 from torg.money import Money
-from torg_catalogue import MOST_AT_ONCE, Card, Category, Export, Offer, Page, Picture, Wanted
+from torg_catalogue import (
+    MOST_AT_ONCE,
+    Card,
+    Catalogue,
+    Category,
+    Export,
+    Offer,
+    Page,
+    Picture,
+    Wanted,
+)
 from torg_shop.domain import trees
 from torg_shop.domain.formats import CONTENT_TYPES
 from torg_shop.queries import categories, products
@@ -17,7 +27,7 @@ from torg_shop.services import exporting, freshness
 from torg_shop.settings import ShopSettings
 
 
-class ShopCatalogue:
+class ShopCatalogue(Catalogue):
     """`torg_catalogue.Catalogue`, kept in PostgreSQL."""
 
     def page(self, wanted: Wanted) -> Page:

@@ -8,7 +8,7 @@ from torg import identity
 from torg.db import session
 from torg.errors import NotFoundError
 from torg.money import Money
-from torg_catalogue.trading import Cart, CartLine, OrderLine, Placed
+from torg_catalogue.trading import Cart, CartLine, OrderLine, Placed, Trading
 from torg_shop.domain import pricing
 from torg_shop.models.carts import CartLine as CartLineRow
 from torg_shop.queries import orders as order_queries
@@ -17,7 +17,7 @@ from torg_shop.services import carts, orders
 ORDER = "shop.order.own"
 
 
-class ShopTrading:
+class ShopTrading(Trading):
     """`torg_catalogue.trading.Trading`, kept in PostgreSQL. Nobody's cart is a guest's here."""
 
     def cart(self, identity_id: int) -> Cart:
