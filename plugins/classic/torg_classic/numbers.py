@@ -56,8 +56,7 @@ class Bound(HostField):
         # `type` and not `isinstance`: bool is a subclass of int.
         if type(value) not in (int, float):
             raise self.make_error("not_a_number")
-        # The shortest text that reads as this number is the one that was sent.
-        loaded = Decimal(repr(value))
-        if not 0 <= loaded <= _LARGEST:
+        if not 0 <= value <= _LARGEST:
             raise self.make_error("out_of_range", minimum=0, maximum=_LARGEST)
-        return loaded
+        # The shortest text that reads as this number is the one that was sent.
+        return Decimal(repr(value))

@@ -4,7 +4,7 @@ from marshmallow import ValidationError
 
 from torg.errors import InvalidError
 from torg.field_problems import field_problems
-from torg_accounts import SignedIn
+from torg_accounts import Accounts, SignedIn
 from torg_auth.schemas import Registration
 from torg_auth.services import accounts, sessions
 from torg_auth.services.callers import present_caller
@@ -13,7 +13,7 @@ from torg_auth.services.devices import keep_mark
 _REGISTRATION = Registration()
 
 
-class Reception:
+class Reception(Accounts):
     """`torg_accounts.Accounts`, by the same rules as the routes of this plugin."""
 
     def register(self, username: str, email: str, password: str) -> int:
