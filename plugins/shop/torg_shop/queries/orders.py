@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import BigInteger, Select, Text, bindparam, select
 
-from torg.db import session
 from torg.errors import NotFoundError
 from torg.filters import equals
 from torg.listing import Listing
+from torg.prepared import Prepared
 from torg.schemas import Enum
 from torg_shop.domain import statuses
 from torg_shop.models.coupons import Coupon
@@ -41,8 +41,23 @@ _SUMMARY: Select[*tuple[Any, ...]] = select(
     Order.currency,
     Order.created_at,
 )
-_WHOLE = select(*Order.__table__.columns, Coupon.code.label("coupon")).outerjoin(
-    Coupon, Coupon.id == Order.coupon_id
+_WHOLE = (
+    select(*Order.__table__.columns, Coupon.code.label("coupon"))
+    .outerjoin(Coupon, Coupon.id == Order.coupon_id)
+    .where(Order.number == bindparam("number", type_=Text))
+)
+_ANYBODYS = Prepared(_WHOLE)
+_OWN = Prepared(_WHOLE.where(Order.buyer_id == bindparam("buyer_id", type_=BigInteger)))
+_BY_ORDER = bindparam("order_id", type_=BigInteger)
+_LINES = Prepared(
+    select(*OrderLine.__table__.columns)
+    .where(OrderLine.order_id == _BY_ORDER)
+    .order_by(OrderLine.product_id)
+)
+_EVENTS = Prepared(
+    select(*OrderEvent.__table__.columns)
+    .where(OrderEvent.order_id == _BY_ORDER)
+    .order_by(OrderEvent.id)
 )
 
 
@@ -58,25 +73,16 @@ def show(number: str, buyer_id: int | None = None) -> dict[str, Any]:
     Raises:
         NotFoundError: there is none of this number, or it is somebody else's.
     """
-    asked = _WHOLE.where(Order.number == number)
-    if buyer_id is not None:
-        asked = asked.where(Order.buyer_id == buyer_id)
-    order = session.execute(asked).mappings().one_or_none()
-    if order is None:
+    given = {"number": number}
+    found = (
+        _ANYBODYS.rows(given) if buyer_id is None else _OWN.rows({**given, "buyer_id": buyer_id})
+    )
+    if not found:
         raise NotFoundError
-    lines = session.execute(
-        select(*OrderLine.__table__.columns)
-        .where(OrderLine.order_id == order["id"])
-        .order_by(OrderLine.product_id)
-    ).mappings()
-    happened = session.execute(
-        select(*OrderEvent.__table__.columns)
-        .where(OrderEvent.order_id == order["id"])
-        .order_by(OrderEvent.id)
-    ).mappings()
-    currency = order["currency"]
+    order = found[0]._asdict()
+    by_order, currency = {"order_id": order["id"]}, order["currency"]
     return {
         **order,
-        "lines": [{**line, "currency": currency} for line in lines],
-        "events": [dict(each) for each in happened],
+        "lines": [{**line._asdict(), "currency": currency} for line in _LINES.rows(by_order)],
+        "events": [each._asdict() for each in _EVENTS.rows(by_order)],
     }

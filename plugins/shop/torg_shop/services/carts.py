@@ -10,12 +10,23 @@ import hashlib
 import secrets
 from typing import Any
 
-from sqlalchemy import delete, func, literal_column, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    Text,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from torg import config
 from torg.db import session
 from torg.errors import NotFoundError
+from torg.prepared import Prepared
 from torg_shop.domain.pricing import MOST_LINES, MOST_OF_ONE
 from torg_shop.errors.orders import CartFullError, ProductUnknownError
 from torg_shop.models.carts import Cart, CartLine, CartStart
@@ -44,27 +55,54 @@ _OLD_GUESTS = text(
     " ORDER BY c.id LIMIT :most FOR UPDATE SKIP LOCKED)"
 )
 _MOST_FORGOTTEN = 10_000
+_OF_OWNER = Prepared(
+    select(Cart.id)
+    .where(Cart.owner_id == bindparam("owner_id", type_=BigInteger))
+    .with_for_update()
+)
+_OF_TOKEN = Prepared(
+    select(Cart.id).where(Cart.token_hash == bindparam("token_hash", type_=Text)).with_for_update()
+)
+_LINES = Prepared(
+    select(
+        CartLine.id,
+        CartLine.product_id,
+        Product.name,
+        Product.sku,
+        CartLine.quantity,
+        Product.price_minor,
+        Product.currency,
+        CartLine.seen_price_minor,
+        CartLine.seen_currency,
+        Product.is_active,
+        func.coalesce(StockLevel.on_hand - StockLevel.reserved, 0).label("available"),
+    )
+    .join(Product, Product.id == CartLine.product_id)
+    .outerjoin(StockLevel, StockLevel.product_id == Product.id)
+    .where(CartLine.cart_id == bindparam("cart_id", type_=BigInteger))
+    .order_by(CartLine.id)
+)
 
 
 def of_person(identity_id: int, token: str | None) -> int | None:
     """The id of a person's cart, locked, with what his guest cart held; None while he has none."""
-    guest = None if token is None else _find(Cart.token_hash == _hashed(token))
+    guest = None if token is None else _find(_OF_TOKEN, token_hash=_hashed(token))
     if guest is not None:
         own = opened_for(identity_id)
         _merge(guest, own)
         return own
-    return _find(Cart.owner_id == identity_id)
+    return _find(_OF_OWNER, owner_id=identity_id)
 
 
 def of_guest(token: str) -> int | None:
     """The id of a guest's cart, locked; None when nobody has this token."""
-    return _find(Cart.token_hash == _hashed(token))
+    return _find(_OF_TOKEN, token_hash=_hashed(token))
 
 
 def opened_for(identity_id: int) -> int:
     """The id of a person's cart, locked; the first call makes it."""
     session.execute(insert(Cart).values(owner_id=identity_id).on_conflict_do_nothing())
-    found = _find(Cart.owner_id == identity_id)
+    found = _find(_OF_OWNER, owner_id=identity_id)
     assert found is not None, "carts are never removed while their owner is there"
     return found
 
@@ -175,36 +213,17 @@ def forget_guests() -> int:
 
 def lines(cart_id: int) -> list[dict[str, Any]]:
     """What is in a cart at present prices, with what is wrong with it; one statement."""
-    rows = session.execute(
-        select(
-            CartLine.id,
-            CartLine.product_id,
-            Product.name,
-            Product.sku,
-            CartLine.quantity,
-            Product.price_minor,
-            Product.currency,
-            CartLine.seen_price_minor,
-            CartLine.seen_currency,
-            Product.is_active,
-            func.coalesce(StockLevel.on_hand - StockLevel.reserved, 0).label("available"),
-        )
-        .join(Product, Product.id == CartLine.product_id)
-        .outerjoin(StockLevel, StockLevel.product_id == Product.id)
-        .where(CartLine.cart_id == cart_id)
-        .order_by(CartLine.id)
-    ).mappings()
-    return [{**row, "problems": _problems(row)} for row in rows]
+    rows = _LINES.rows({"cart_id": cart_id})
+    return [{**row._asdict(), "problems": _problems(row)} for row in rows]
 
 
 def _problems(row: Any) -> list[str]:
-    if not row["is_active"]:
+    if not row.is_active:
         return ["not_for_sale"]
     found = []
-    seen = (row["seen_price_minor"], row["seen_currency"])
-    if seen != (row["price_minor"], row["currency"]):
+    if (row.seen_price_minor, row.seen_currency) != (row.price_minor, row.currency):
         found.append("price_changed")
-    if row["available"] < row["quantity"]:
+    if row.available < row.quantity:
         found.append("out_of_stock")
     return found
 
@@ -218,9 +237,9 @@ def _merge(guest: int, own: int) -> None:
     session.execute(delete(Cart).where(Cart.id == guest))
 
 
-def _find(condition: Any) -> int | None:
-    found: int | None = session.scalar(select(Cart.id).where(condition).with_for_update())
-    return found
+def _find(statement: Prepared, **given: Any) -> int | None:
+    rows = statement.rows(given)
+    return int(rows[0].id) if rows else None
 
 
 def _hashed(token: str) -> str:

@@ -5,7 +5,6 @@ judged on the newest version of a row, however many order at once.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from sqlalchemy import text
 
@@ -38,12 +37,6 @@ _STATEMENTS = {
     name: text(f"{_WANTED}{change} FROM locked l WHERE s.product_id = l.product_id{_RETURNED}")
     for name, change in _CHANGES.items()
 }
-_RESERVE = text(
-    "INSERT INTO shop_reservation (order_id, product_id, quantity, expires_at)"
-    " SELECT :order_id, w.product_id, w.quantity, :expires_at"
-    " FROM unnest(CAST(:products AS bigint[]), CAST(:quantities AS bigint[]))"
-    " AS w(product_id, quantity)"
-)
 _CLOSE = text(
     "UPDATE shop_reservation SET status = :status, updated_at = clock_timestamp()"
     " WHERE order_id = :order_id AND status = 'open' RETURNING product_id, quantity"
@@ -62,13 +55,6 @@ def set_aside(wanted: Mapping[int, int]) -> set[int]:
     if any(row.free == 0 for row in rows):
         freshness.changed()
     return set(wanted) - {row.product_id for row in rows}
-
-
-def reserve(order_id: int, wanted: Mapping[int, int], expires_at: datetime) -> None:
-    """Write down for which order goods are set aside, and until when."""
-    session.execute(
-        _RESERVE, {**_parameters(wanted), "order_id": order_id, "expires_at": expires_at}
-    )
 
 
 def close_reservation(order_id: int, status: str) -> None:
