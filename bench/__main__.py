@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import autotrade, classic, enumeration, statements, stats
+from bench import autotrade, classic, enumeration, shop, statements, stats
 from bench import market as markets
 from bench.load import Result, measure
 from bench.market import Market
@@ -68,7 +68,11 @@ def main() -> None:
         "--stats", type=int, metavar="FACTS", help="only statistics, over so many facts"
     )
     parser.add_argument("--classic", action="store_true", help="only the fixed addresses")
+    parser.add_argument("--shop", action="store_true", help="only the shop")
     asked = parser.parse_args()
+    if asked.shop:
+        shop.report(asked.seconds, asked.rounds)
+        return
     if asked.classic:
         classic.report()
         return
@@ -86,8 +90,9 @@ def main() -> None:
     autotrade.report(most_offers=10_000)
     stats.report()
     classic.report()
+    figures = {"rows": rows, "statements": counts, "shop": shop.report(asked.seconds, 3)}
     if asked.json:
-        asked.json.write_text(json.dumps({"rows": rows, "statements": counts}, indent=2) + "\n")
+        asked.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 def _rounds(market: Market, seconds: int, rounds: int) -> list[dict[str, float | str | None]]:

@@ -17,8 +17,6 @@ from bench.pgbench import connection_arguments, password
 from bench.shop_data import Filled, fill_carts
 from torg import db, prepared
 from torg.embedded_home import installed_binaries
-from torg_shop.queries import orders as order_queries
-from torg_shop.services import orders
 
 _PLACE = """
 local tokens = {%(tokens)s}
@@ -39,22 +37,36 @@ def over_http(shop: Filled, seconds: int) -> Result:
 
 
 def statements_of_one(shop: Filled) -> list[str]:
-    """What placing and showing one order asks of PostgreSQL, with its values."""
+    """What one request that places an order asks of PostgreSQL, with its values."""
     noted: list[str] = []
 
     def note(connection: Any, cursor: Any, sql: str, parameters: Any, *_rest: Any) -> None:
         del connection
         noted.append(cursor.mogrify(sql, parameters).decode())
 
+    def note_prepared(written: Any, cursor: Any, about: Any, values: Any) -> None:
+        noted.append(_filled_in(written.prepare, cursor.mogrify(written.execute, values).decode()))
+        run(written, cursor, about, values)
+
     event.listen(Engine, "before_cursor_execute", note)
-    prepared.observers.append(noted.append)
+    # What no observer is told: the values.
+    run, prepared._run = prepared._run, note_prepared  # noqa: SLF001
     try:
-        with db.unit_of_work(app=shop.app):
-            order_queries.show(orders.place(shop.buyers[0]), shop.buyers[0])
+        answer = shop.app.test_client().post(
+            "/api/v1/shop/orders", json={}, headers={"Authorization": f"Bearer {shop.tokens[0]}"}
+        )
     finally:
         event.remove(Engine, "before_cursor_execute", note)
-        prepared.observers.remove(noted.append)
+        prepared._run = run  # noqa: SLF001
+    if answer.status_code != 201:
+        raise RuntimeError(answer.get_data(as_text=True))
     return noted
+
+
+def _filled_in(prepare: str, execute: str) -> str:
+    """A prepared statement with the values of one run: numbers and words without commas."""
+    values = execute.partition("(")[2].rpartition(")")[0].split(", ")
+    return re.sub(r"\$(\d+)", lambda each: values[int(each[1]) - 1], prepare.partition(" AS ")[2])
 
 
 def script(shop: Filled) -> str:
@@ -76,7 +88,7 @@ def script(shop: Filled) -> str:
         "BEGIN;",
     ]
     for statement in noted:
-        ends = "\\gset o_" if statement.startswith("INSERT INTO shop_order ") else ";"
+        ends = "\\gset o_" if "INSERT INTO shop_order (" in statement else ";"
         written.append(f"{_with_variables(statement, change)} {ends}")
     return "\n".join([*written, "COMMIT;", ""])
 
