@@ -283,3 +283,17 @@ def test_a_key_cannot_break_out_of_the_code() -> None:
     schema = Schema.from_dict({"a": Integer(data_key=key)})()
 
     assert schema.dump({"a": 1}) == {key: 1}
+
+
+def test_values_that_come_ready_are_dumped_as_they_are() -> None:
+    class Ready(Schema):
+        comes_ready = True
+        name = Text(maximum=10)
+
+    inner = {"name": "a"}
+    outer = Schema.from_dict({"one": Nested(Ready), "many": List(Nested(Ready), maximum=3)})()
+    dumped = outer.dump({"one": inner, "many": [inner, inner]})
+
+    assert dumped == {"one": inner, "many": [inner, inner]}
+    assert dumped["one"] is inner
+    assert outer.dump({"one": None, "many": []}) == {"one": None, "many": []}
