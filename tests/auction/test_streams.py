@@ -10,6 +10,7 @@ import pytest
 
 from torg.testing import Person
 from torg_auction import streams
+from torg_auction.settings import AuctionSettings
 from torg_auction.stream_events import after_bid, position_of, resumed
 
 
@@ -144,6 +145,27 @@ def test_a_newcomer_with_much_to_read_takes_nothing_from_others(site, lot, open_
     late = open_stream(lot, after=0)
     assert len(late.read(300, seconds=30)) == 300
     assert [event.id for event in early.read(300)] == [f"{n}-bid" for n in range(1, 301)]
+
+
+def test_who_comes_while_news_are_read_misses_nothing_before_them(site, lot):
+    people = [site.person() for _ in range(2)]
+    for number in range(5):
+        site.database.bid(lot, people[number % 2].id, 1000 + 100 * number)
+    settings = AuctionSettings()
+    hub = streams.Hub(site.app, 5, settings)
+    early = streams.Subscription(lot, after_bid(3))
+    hub._watched = {lot: {early}}
+    positions = hub._positions()
+    events = hub._news(positions)
+    late = streams.Subscription(lot, after_bid(0))
+    hub._watched[lot].add(late)
+    for _ in range(2):
+        hub._tell(events, positions)
+        positions = hub._positions()
+        events = hub._news(positions)
+    told = [late.waiting.get_nowait().position for _ in range(late.waiting.qsize())]
+    assert told == [(number, 0) for number in range(1, 6)]
+    assert early.waiting.qsize() == 2
 
 
 def test_an_extension_is_told_after_its_bid(site, open_stream):

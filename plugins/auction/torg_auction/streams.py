@@ -142,7 +142,7 @@ class Hub:
                 _log.warning("auction_stream_waits", exc_info=True)
                 events = []
                 time.sleep(1.0)
-            if not self._tell(events):
+            if not self._tell(events, positions):
                 time.sleep(self._settings.stream_poll_seconds)
 
     def _positions(self) -> dict[int, Position]:
@@ -167,13 +167,16 @@ class Hub:
             }
             return events_after(changed, closed) if changed else []
 
-    def _tell(self, events: list[StreamEvent]) -> bool:
-        """Hand events on; whether anybody took one."""
+    def _tell(self, events: list[StreamEvent], positions: dict[int, Position]) -> bool:
+        """Hand on the events after `positions`; whether anybody took one."""
         with self._lock:
+            # Who came, or found room again, since positions were taken may miss what is before
+            # these events: giving him these would skip it for good. The next look is his.
             taken = [
                 subscription.give(event)
                 for event in events
                 for subscription in self._watched.get(event.auction_id, ())
+                if subscription.told >= positions[event.auction_id]
             ]
         return any(taken)
 
