@@ -69,8 +69,9 @@ FORGED_CLAIMS: dict[str, dict[str, Any]] = {
     "end is null": {"exp": None},
     "no jti": {"jti": ...},
     "jti is a number": {"jti": 7},
-    "begins later": {"nbf": int(time.time()) + 600},
-    "issued in the future": {"iat": int(time.time()) + 600},
+    # Far off: this is written when the file is loaded, long before it may run.
+    "begins later": {"nbf": int(time.time()) + 86_400},
+    "issued in the future": {"iat": int(time.time()) + 86_400},
     "no type": {"typ": ...},
     "refresh as access": {"typ": "refresh", "type": "refresh"},
     "link as access": {"typ": "link"},
