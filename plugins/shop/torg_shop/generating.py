@@ -28,6 +28,14 @@ _TREE = {
 }
 _COLOURS = {"red": "#c0392b", "blue": "#2e6da4", "green": "#2f8f4e", "white": "#e8e6df"}
 _MATERIALS = ("steel", "oak", "glass", "linen", "clay")
+# What it is made of, as Russian says it.
+_MADE_OF = {
+    "steel": "из стали",
+    "oak": "из дуба",
+    "glass": "из стекла",
+    "linen": "изо льна",
+    "clay": "из глины",
+}
 _TAGS = ("new", "sale", "handmade", "gift", "bestseller", "eco")
 _LARGE, _SMALL = (640, 480), (320, 240)
 _AT_ONCE = 1000
@@ -96,6 +104,17 @@ def _stored(image: Image.Image) -> str:
     return storage.put(written.getvalue(), pictures.CONTENT_TYPE, AREA)
 
 
+def _words(thing: str, material: str, colour: str, number: int) -> dict[str, str]:
+    """Name and description, in the language of the thing's word."""
+    if thing.isascii():
+        return {
+            "name": f"{material.capitalize()} {thing} {number}",
+            "description": f"A {colour} {thing} of {material}. It lasts for years.",
+        }
+    name = f"{thing.capitalize()} {_MADE_OF[material]} {number}"
+    return {"name": name, "description": f"{name}: служит годами."}
+
+
 def _products(
     random: Random,
     first: int,
@@ -111,8 +130,7 @@ def _products(
         price, weight = random.randint(199, 49_999), random.randint(50, 5000)
         rows.append(
             {
-                "name": f"{material.capitalize()} {kind.word} {number}",
-                "description": f"A {colour} {kind.word} of {material}. It lasts for years.",
+                **_words(kind.word, material, colour, number),
                 "sku": f"DEMO-{number:06}",
                 "price_minor": price,
                 "currency": "EUR",
