@@ -42,7 +42,7 @@ lint: $(STAMP) ## Format, rules, types, import directions, containers
 	$(BIN)/python deploy/lint_containers.py
 
 unit: $(STAMP) ## The tests alone (ARGS="tests/auction -k bids"); each of two processes has its servers
-	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: $(STAMP) ## The long search for input that breaks something
 	TORG_FUZZ_EXAMPLES=1000 $(BIN)/pytest tests/end_to_end/test_bad_input.py -o timeout=7200 $(ARGS)

@@ -5,9 +5,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import BigInteger, bindparam, select, text
 
 from torg import cache, db
+from torg.prepared import Prepared
 from torg_shop.models.carts import Cart
 from torg_shop.services import carts
 
@@ -191,8 +192,10 @@ def test_two_parallel_orders_of_one_cart_make_exactly_one(stall, monkeypatch):
 def test_control_without_the_lock_on_the_cart_both_would_be_made(stall, monkeypatch):
     anna = stall.person()
     put_in(stall, anna, *stall.products(1))
-    unlocked = lambda condition: db.session.scalar(select(Cart.id).where(condition))  # noqa: E731
-    monkeypatch.setattr(carts, "_find", unlocked)
+    plain = Prepared(
+        select(Cart.id).where(Cart.owner_id == bindparam("owner_id", type_=BigInteger))
+    )
+    monkeypatch.setattr(carts, "_OF_OWNER", plain)
     assert order_at_once(stall, anna, monkeypatch) == [201, 201]
     assert ordered(stall, anna) == 2
 

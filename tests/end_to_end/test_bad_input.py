@@ -168,7 +168,7 @@ CHECKS = [
 
 def ask_generated(operation: Any, headers: dict[str, str], seen: Counter[int]) -> None:
     @settings(
-        max_examples=int(os.environ.get("TORG_FUZZ_EXAMPLES", "15")),
+        max_examples=int(os.environ.get("TORG_FUZZ_EXAMPLES", "8")),
         deadline=None,
         derandomize=True,
         database=None,
