@@ -1,11 +1,17 @@
 """Kept reports: one's own, sent when they are due, once, with today's rights."""
 
+import contextlib
 import datetime as dt
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import text
 
 from torg import jobs, mail, outbox, testing_people
 from torg_stats import personal
+from torg_stats.services import reports
 
 QUESTION = {"metric": ["stall.gross"], "by": ["dealer"], "days": 7}
 
@@ -52,6 +58,21 @@ def test_a_report_is_kept_shown_changed_and_deleted(market, anna):
     assert [each["name"] for each in market.call("reports", anna).json["items"]] == ["Other"]
     assert market.call(path, anna, "DELETE").status_code == 204
     assert market.call(path, anna).status_code == 404
+    assert market.call(path, anna, "DELETE").status_code == 404
+
+
+def test_a_deleted_report_stays_in_the_database_and_is_neither_listed_nor_sent(market, anna):
+    made = create(market, anna, schedule="daily").json
+    assert made["is_active"] is True
+    market.work(lambda: reports.send_now(made["id"]))
+    assert market.call(f"reports/{made['id']}", anna, "DELETE").status_code == 204
+    assert market.sql("SELECT is_active FROM stats_report") == [(False,)]
+    assert market.call("reports", anna).json["items"] == []
+    assert market.call(f"reports/{made['id']}/send", anna, "POST").status_code == 404
+    market.sql("UPDATE stats_report SET due_at = clock_timestamp() - interval '1 hour'")
+    market.work(lambda: outbox.enqueue("stats.send_due"))
+    run(market)
+    assert mails(market, anna) == []
 
 
 def test_of_somebody_else_is_404(market, anna):
@@ -124,7 +145,43 @@ def test_one_person_keeps_a_limited_number(market, anna):
     body = {"name": "One more", "question": QUESTION}
     answer = market.call("reports", anna, "POST", json=body)
     assert (answer.status_code, answer.json["code"]) == (409, "reports_full")
-    market.sql("TRUNCATE stats_report")
+    market.sql(
+        "UPDATE stats_report SET is_active = false WHERE id = (SELECT min(id) FROM stats_report)"
+    )
+    assert market.call("reports", anna, "POST", json=body).status_code == 201
+
+
+def kept_at_once(market, anna, monkeypatch, number=4):
+    """The answers to so many requests for the hundredth report, each as late as it can be."""
+    market.sql(
+        "INSERT INTO stats_report (owner_id, name, question)"
+        " SELECT :owner, 'many', '{}' FROM generate_series(1, 99)",
+        owner=anna.id,
+    )
+    counted, plan = threading.Barrier(number, timeout=0.5), reports.next_due
+
+    def late(*about):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            counted.wait()
+        return plan(*about)
+
+    monkeypatch.setattr(reports, "next_due", late)
+    body = {"name": "The last one", "question": QUESTION}
+
+    def ask(_):
+        return market.call("reports", anna, "POST", json=body).status_code
+
+    with ThreadPoolExecutor(number) as pool:
+        return Counter(pool.map(ask, range(number)))
+
+
+def test_of_parallel_requests_for_the_last_place_one_gets_it(market, anna, monkeypatch):
+    assert kept_at_once(market, anna, monkeypatch) == {201: 1, 409: 3}
+
+
+def test_without_the_guard_each_of_them_would(market, anna, monkeypatch):
+    monkeypatch.setattr(reports, "_ALONE", text("SELECT :owner_id"))
+    assert kept_at_once(market, anna, monkeypatch) == {201: 4}
 
 
 def test_personal_data_is_given_out_and_erased(market, anna):

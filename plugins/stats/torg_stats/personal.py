@@ -10,7 +10,7 @@ from torg_stats.models import Report
 
 
 def export(identity_id: int) -> dict[str, Any]:
-    """His reports."""
+    """His reports, those he took away among them."""
     rows = session.scalars(select(Report).where(Report.owner_id == identity_id).order_by(Report.id))
     return {
         "reports": [

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import flask
-from sqlalchemy import delete
 
 from torg import etag, identity
 from torg.blueprint import Blueprint
-from torg.db import database_now, session
+from torg.db import database_now
 from torg.errors import NotFoundError
 from torg_stats import schemas as shapes
 from torg_stats.domain.periods import today_in
@@ -19,7 +18,6 @@ from torg_stats.errors import (
     QuestionTooLargeError,
     ReportsFullError,
 )
-from torg_stats.models import Report
 from torg_stats.queries import reports as queries
 from torg_stats.services import (
     answering,
@@ -159,9 +157,7 @@ def change_report(arguments: dict[str, Any], report_id: int) -> Any:
 @blueprint.fails(NotFoundError)
 def delete_report(report_id: int) -> None:
     """Delete a report."""
-    viewer = _viewer()
-    reports.locked(viewer, report_id)
-    session.execute(delete(Report).where(Report.id == report_id, Report.owner_id == viewer.id))
+    reports.remove(_viewer(), report_id)
 
 
 @blueprint.route("/reports/<int:report_id>/answer", methods=["GET"])

@@ -281,4 +281,6 @@ class Report(Schema):
     question = Nested(KeptQuestion)
     schedule = Enum(SCHEDULES)
     due_at = Timestamp(allow_none=True, description="When it is sent next.")
+    is_active = Boolean()
     created_at = Timestamp()
+    updated_at = Timestamp()

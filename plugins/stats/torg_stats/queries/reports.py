@@ -24,8 +24,10 @@ _COLUMNS = select(
     Report.question,
     Report.schedule,
     Report.due_at,
+    Report.is_active,
     Report.created_at,
-)
+    Report.updated_at,
+).where(Report.is_active)
 
 
 def page(arguments: dict[str, Any], owner_id: int) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from torg import contracts, outbox
@@ -19,6 +19,8 @@ from torg_stats.services.asking import Question, Viewer
 
 MOST_REPORTS = 100
 _AT_ONCE = 50
+# One at a time for each person: else several at once would each find room for the last one.
+_ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended('stats.report', :owner_id))")
 
 
 def create(owner: Viewer, words: Mapping[str, Any]) -> int:
@@ -29,7 +31,8 @@ def create(owner: Viewer, words: Mapping[str, Any]) -> int:
         ReportsFullError: he keeps as many as he may.
     """
     question_of(words["question"])
-    kept = select(func.count()).select_from(Report).where(Report.owner_id == owner.id)
+    session.execute(_ALONE, {"owner_id": owner.id})
+    kept = select(func.count(Report.id)).where(Report.owner_id == owner.id, Report.is_active)
     if (session.scalar(kept) or 0) >= MOST_REPORTS:
         raise ReportsFullError(most=MOST_REPORTS)
     due = next_due(words["schedule"], words["question"]["tz"], database_now())
@@ -57,6 +60,20 @@ def change(owner: Viewer, report_id: int, words: Mapping[str, Any]) -> None:
     )
 
 
+def remove(owner: Viewer, report_id: int) -> None:
+    """Take one's report away; it is sent no more.
+
+    Raises:
+        NotFoundError: it is not his.
+    """
+    locked(owner, report_id)
+    session.execute(
+        update(Report)
+        .where(Report.id == report_id, Report.owner_id == owner.id)
+        .values(is_active=False, updated_at=func.clock_timestamp())
+    )
+
+
 def locked(owner: Viewer, report_id: int) -> Any:
     """One's report, locked.
 
@@ -64,7 +81,7 @@ def locked(owner: Viewer, report_id: int) -> Any:
         NotFoundError: it is not his.
     """
     asked = select(*Report.__table__.columns).where(
-        Report.id == report_id, Report.owner_id == owner.id
+        Report.id == report_id, Report.owner_id == owner.id, Report.is_active
     )
     found = session.execute(asked.with_for_update()).one_or_none()
     if found is None:
@@ -110,7 +127,7 @@ def due() -> list[Any]:
     now = database_now()
     asked = (
         select(*Report.__table__.columns)
-        .where(Report.schedule != "none", Report.due_at <= now)
+        .where(Report.schedule != "none", Report.due_at <= now, Report.is_active)
         .order_by(Report.due_at)
         .limit(_AT_ONCE)
         .with_for_update(skip_locked=True)

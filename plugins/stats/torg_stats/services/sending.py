@@ -20,7 +20,7 @@ from torg_stats.services.tables import money_of
 def send_report(report_id: int, occasion: str) -> None:
     """Queue the mail of a report, once for an occasion; nothing when it is deleted meanwhile."""
     found = session.execute(
-        select(*Report.__table__.columns).where(Report.id == report_id)
+        select(*Report.__table__.columns).where(Report.id == report_id, Report.is_active)
     ).one_or_none()
     contacts = {} if found is None else contracts.require("users").contacts([found.owner_id])
     if found is None or found.owner_id not in contacts:
