@@ -3,6 +3,7 @@
 Owns how values become JSON bytes. Reading JSON is `torg.strict_json`'s.
 """
 
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -26,6 +27,33 @@ def encode(value: Any, *, indented: bool = False) -> bytes:
     """
     options = _OPTIONS | orjson.OPT_INDENT_2 if indented else _OPTIONS
     return orjson.dumps(value, _plain, options)
+
+
+def nested(nodes: Iterable[Mapping[str, Any]], branch: str = "children") -> orjson.Fragment:
+    """A tree of any depth, ready to be written as part of an answer.
+
+    The encoder itself refuses what is nested more than 254 times.
+
+    Args:
+        nodes: the roots; each has other members, too.
+        branch: the member that holds the nodes below a node; it is written last.
+    """
+    return orjson.Fragment(b"".join(_pieces(nodes, branch)))
+
+
+def _pieces(nodes: Iterable[Mapping[str, Any]], branch: str) -> Iterator[bytes]:
+    opening = b"," + encode(branch) + b":["
+    levels = [enumerate(nodes)]
+    yield b"["
+    while levels:
+        place, node = next(levels[-1], (0, None))
+        if node is None:
+            levels.pop()
+            yield b"]}" if levels else b"]"
+            continue
+        own = {name: value for name, value in node.items() if name != branch}
+        yield (b"," if place else b"") + encode(own)[:-1] + opening
+        levels.append(enumerate(node[branch]))
 
 
 def _plain(value: Any) -> Any:

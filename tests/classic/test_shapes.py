@@ -6,7 +6,9 @@ from decimal import Decimal
 
 import pytest
 import python_calamine
+from sqlalchemy import text
 
+from torg import cache, db
 from torg.clock import parse_moment
 
 PASSWORD = "a fine long sentence"
@@ -60,10 +62,6 @@ def test_the_list_is_a_bare_array_of_the_seven_members(stall, slash):
 
 
 def move(product, category):
-    from sqlalchemy import text
-
-    from torg import cache, db
-
     db.session.execute(
         text("UPDATE shop_product SET category_id = :category WHERE id = :product"),
         {"category": category, "product": product},
@@ -163,10 +161,6 @@ def test_the_card_shows_pictures_price_and_characteristics(stall):
 
 
 def stall_child(stall, parent):
-    from sqlalchemy import text
-
-    from torg import db
-
     made = "INSERT INTO shop_category (name, slug, parent_id) VALUES ('Kettles', :slug, :parent)"
     values = {"slug": f"kettles-of-{parent}", "parent": parent}
     return db.session.scalar(text(f"{made} RETURNING id"), values)
@@ -185,3 +179,22 @@ def test_categories_are_nested_each_once(fresh):
         assert root["children"][0]["children"][0] == {
             "id": whistling, "name": "Whistling", "product_count": 1, "children": [],
         }  # fmt: skip
+
+
+def test_categories_of_any_depth_are_shown(fresh):
+    chain = (
+        "INSERT INTO shop_category (id, name, slug, parent_id) OVERRIDING SYSTEM VALUE"
+        " SELECT 1000 + n, 'Level ' || n, 'level-' || n, nullif(999 + n, 1000)"
+        " FROM generate_series(1, 300) n"
+    )
+    fresh.work(lambda: db.session.execute(text(chain)))
+    (product,) = fresh.products(1)
+    fresh.work(lambda: move(product, 1300))
+    for address in ("/categories", "/api/v1/shop/categories"):
+        found = fresh.client.get(address).json
+        nodes, depth = found if isinstance(found, list) else found["items"], 0
+        while nodes:
+            ((node,), depth) = nodes, depth + 1
+            assert (node["name"], node["product_count"]) == (f"Level {depth}", 1)
+            nodes = node["children"]
+        assert depth == 300

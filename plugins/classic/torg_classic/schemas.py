@@ -3,6 +3,7 @@
 from typing import Any
 
 from torg import cursor
+from torg.json_answers import nested
 from torg.schemas import (
     Boolean,
     Enum,
@@ -136,14 +137,16 @@ class Card(Product):
 
     sku = Text(maximum=64, example="KET-1")
     currency = Text(maximum=3, example="EUR")
-    categories = List(Text(maximum=100, example="Kitchen"), maximum=100)
+    categories = List(Text(maximum=100, example="Kitchen"), maximum=10_000)
     characteristics = Characteristics()
     pictures = List(Nested(Picture), maximum=100)
     in_stock = Boolean(description="Whether one can be ordered now.")
 
 
 class Branches(HostField):
-    """Categories below a category, of any depth; ready to be written."""
+    """Categories below a category, of any depth."""
+
+    dump_value = staticmethod(nested)
 
     def openapi(self) -> dict[str, object]:
         """One level is described; those below look the same."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from torg.field_base import HostField, problem
+from torg.json_answers import nested
 from torg.schemas import (
     Boolean,
     Enum,
@@ -132,7 +133,7 @@ class Card(Product):
     """A product with all that its page shows."""
 
     category_path = List(
-        Nested(CategoryName), maximum=100, description="From the root to its own category."
+        Nested(CategoryName), maximum=10_000, description="From the root to its own category."
     )
     similar = List(Nested(Product), maximum=8)
 
@@ -216,7 +217,9 @@ class Category(Schema):
 
 
 class _Branches(HostField):
-    """Categories below a category, of any depth; ready to be written."""
+    """Categories below a category, of any depth."""
+
+    dump_value = staticmethod(nested)
 
     def openapi(self) -> dict[str, Any]:
         """One level is described; those below look the same."""
