@@ -97,6 +97,8 @@ class Schema(marshmallow.Schema):
         return self.dump_bytes(obj, many=many).decode()
 
     def _dump(self, obj: Any, many: bool | None, *, for_encoder: bool) -> Any:
+        if type(obj) is orjson.Fragment:
+            return obj  # made ready elsewhere; what it says is the plugin's promise
         compiled = None if obj is None else self._compiled_for(for_encoder)
         if compiled is None:
             return super().dump(obj, many=many)

@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlencode, urlsplit
@@ -249,19 +249,17 @@ def url(key: str, seconds: int = LINK_SECONDS) -> str:
 
 def linker(seconds: int = LINK_SECONDS) -> Callable[[str], str]:
     """`url` for many keys of one answer: what is the same for all of them is looked up once."""
-    link, host = current().link, config.settings().host
+    storage, host = current(), config.settings().host
     until = (int(time.time()) // seconds + 2) * seconds
-    base_url, secret = host.base_url, host.secret_key.get_secret_value()
-
-    def url_of(key: str) -> str:
-        return link(key, seconds) or _signed(base_url, secret, key, until)
-
-    return url_of
+    signed = partial(_signed, host.base_url, host.secret_key.get_secret_value(), until)
+    if isinstance(storage, DiskStorage):
+        return signed
+    return lambda key: storage.link(key, seconds) or signed(key)
 
 
 # A list shows the same pictures again and again; their links stay the same for a while.
 @lru_cache(maxsize=16384)
-def _signed(base_url: str, secret: str, key: str, until: int) -> str:
+def _signed(base_url: str, secret: str, until: int, key: str) -> str:
     query = urlencode({"until": until, "signature": _sign(secret, key, until)})
     return f"{base_url}/files/{key}?{query}"
 

@@ -43,6 +43,11 @@ DAMAGE = {
     "nobody uses a coupon too often": (
         "UPDATE shop_coupon SET per_user_limit = per_user_limit - 2 * {by}"
     ),
+    "lists show what the parts of a product say": (
+        "UPDATE shop_product_ready SET json ="
+        " CASE WHEN {by} > 0 THEN '!' || json ELSE substr(json, 2) END"
+        " WHERE product_id = {product}"
+    ),
     proving.BOOKS: (
         "UPDATE shop_order SET transfer = CASE WHEN {by} > 0 THEN 'none' END WHERE id = {outside}"
     ),

@@ -5,6 +5,7 @@ from torg_shop.models.catalogue import (
     BoughtTogether,
     Category,
     Product,
+    ProductReady,
     ProductTag,
     StockLevel,
     Tag,
@@ -13,7 +14,10 @@ from torg_shop.models.coupons import Coupon, CouponUse
 from torg_shop.models.media import Media
 from torg_shop.models.orders import Order, OrderEvent, OrderLine, Reservation
 
-_CATALOGUE = (Category, Tag, Product, ProductTag, StockLevel, BoughtTogether, Media)
+_CATALOGUE = (
+    *(Category, Tag, Product, ProductReady, ProductTag, StockLevel, BoughtTogether),
+    Media,
+)
 _TRADING = (
     *(Cart, CartLine, CartStart, Coupon, Order, OrderLine, OrderEvent, CouponUse),
     Reservation,

@@ -96,6 +96,21 @@ class Product(Record, Base):
     search: Mapped[Any] = search_column("name", "sku", "description")
 
 
+class ProductReady(Base):
+    """What lists show of a product, as JSON that the database writes whenever a part changes.
+
+    The object lacks its end: price, stock and the closing brace are added when it is shown, and
+    the keys of files, which stand between unit separators, become links then.
+    """
+
+    __tablename__ = "shop_product_ready"
+
+    product_id: Mapped[int] = mapped_column(
+        ForeignKey(PRODUCT, ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    json: Mapped[str] = mapped_column(Text)
+
+
 class ProductTag(Base):
     """Which product has which tag."""
 

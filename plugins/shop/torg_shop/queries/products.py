@@ -185,18 +185,7 @@ _OFFERED: Select[*tuple[Any, ...]] = SHOWN.with_only_columns(
     maintain_column_froms=True,
 )
 _ONE = Prepared(COLUMNS.where(Product.id == bindparam("product_id", type_=BigInteger)))
-_ANY_OF = Prepared(
-    SHOWN.where(
-        Product.id == func.any(cast(bindparam("ids", type_=ARRAY(BigInteger)), ARRAY(BigInteger)))
-    )
-)
 _MOST_ID = 2**63 - 1
-
-
-def page(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """A page of what is for sale, in one statement."""
-    found = ProductListing.page(SHOWN, arguments)
-    return {**found, "items": shown(found["items"])}
 
 
 def offers(arguments: Mapping[str, Any]) -> Any:
@@ -208,13 +197,6 @@ def find(product_id: int) -> Any | None:
     """One product, removed or not; None when there is none."""
     rows = _ONE.rows({"product_id": product_id}) if product_id <= _MOST_ID else []
     return shown(rows)[0] if rows else None
-
-
-def among(product_ids: list[int]) -> list[Any]:
-    """Those of the products that are for sale, in the order of the ids."""
-    place = {each: number for number, each in enumerate(product_ids)}
-    rows = _ANY_OF.rows({"ids": product_ids}) if product_ids else []
-    return shown(sorted(rows, key=lambda row: place[row.id]))
 
 
 def shown(rows: list[Any]) -> list[Any]:

@@ -69,6 +69,10 @@ SELECT c.code, 'identity ' || u.identity_id || ' used it ' || count(*) || ' time
        || c.per_user_limit
   FROM shop_coupon c JOIN shop_coupon_use u ON u.coupon_id = c.id
  GROUP BY c.id, u.identity_id HAVING count(*) > c.per_user_limit"""
+_READY = """
+SELECT 'product ' || p.id, 'lists show something else than its parts say'
+  FROM shop_product p LEFT JOIN shop_product_ready r ON r.product_id = p.id
+ WHERE r.json IS DISTINCT FROM shop_ready_json(p)"""
 _PROMISES = {
     "an order costs what its lines cost": _COSTS,
     "the three statuses of an order fit": _STATUSES,
@@ -78,6 +82,7 @@ _PROMISES = {
     "a coupon counts its uses": _COUPONS,
     "uses of coupons are those of orders": _USES,
     "nobody uses a coupon too often": _LIMITS,
+    "lists show what the parts of a product say": _READY,
 }
 INVARIANTS = tuple(_PROMISES)
 _STATEMENTS = {

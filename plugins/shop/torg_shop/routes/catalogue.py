@@ -6,7 +6,7 @@ from torg.blueprint import Blueprint
 from torg.errors import NotFoundError
 from torg.schemas import Schema
 from torg_shop.domain import trees
-from torg_shop.queries import categories, products
+from torg_shop.queries import categories, products, ready_products
 from torg_shop.routes.blueprint import blueprint
 from torg_shop.schemas import catalogue as shapes
 from torg_shop.services import freshness, recommendations
@@ -51,7 +51,7 @@ def list_tags(arguments: dict[str, Any]) -> Any:
 def list_products(arguments: dict[str, Any]) -> Any:
     """List products."""
     return freshness.answer(
-        "products", arguments, lambda: _page.dump_bytes(products.page(arguments))
+        "products", arguments, lambda: _page.dump_bytes(ready_products.page(arguments))
     )
 
 

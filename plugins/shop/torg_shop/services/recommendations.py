@@ -2,20 +2,21 @@
 
 from typing import Any
 
+import orjson
 from sqlalchemy import text
 
 from torg import config
 from torg.db import session
-from torg_shop.queries import products, recommendations
+from torg_shop.queries import ready_products, recommendations
 from torg_shop.services import freshness
 from torg_shop.settings import ShopSettings
 
 SIMILAR = 8
 
 
-def similar(product_id: int, most: int = SIMILAR) -> list[Any]:
-    """Products like this one."""
-    return products.among(recommendations.similar(product_id, most))
+def similar(product_id: int, most: int = SIMILAR) -> orjson.Fragment:
+    """Products like this one, as finished JSON."""
+    return ready_products.among(recommendations.similar(product_id, most))
 
 
 def recommended(product_id: int | None, most: int) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def recommended(product_id: int | None, most: int) -> dict[str, Any]:
             known = {*found, product_id}
             popular = recommendations.popular(most + len(known), more)
             found += [each for each in popular if each not in known]
-    return {"items": products.among(found[:most]), "basis": basis}
+    return {"items": ready_products.among(found[:most]), "basis": basis}
 
 
 _REBUILD = text(
