@@ -76,7 +76,7 @@ def change_dealer(arguments: dict[str, Any], dealer_id: int) -> Any:
 @blueprint.response(204)
 @blueprint.fails(NotFoundError)
 def remove_dealer(dealer_id: int) -> None:
-    """Remove your dealer from the market; its deals and its money stay."""
+    """Remove your dealer from the market; its deals stay, its money can be moved back."""
     participants.change("dealer", identity.current(), dealer_id, {"is_active": False})
 
 
@@ -127,7 +127,7 @@ def move_dealer_money(arguments: dict[str, Any], dealer_id: int) -> Any:
 @blueprint.fails(NotFoundError)
 def get_dealer_statistics(dealer_id: int) -> Any:
     """Show what your dealer has traded."""
-    participants.own("dealer", identity.current(), dealer_id)
+    participants.own("dealer", identity.current(), dealer_id, or_removed=True)
     return statistics.of("dealer", dealer_id)
 
 

@@ -75,7 +75,7 @@ def change_supplier(arguments: dict[str, Any], supplier_id: int) -> Any:
 @blueprint.response(204)
 @blueprint.fails(NotFoundError)
 def remove_supplier(supplier_id: int) -> None:
-    """Remove your supplier from the market; its deals and its money stay."""
+    """Remove your supplier from the market; its deals stay, its money can be moved back."""
     participants.change("supplier", identity.current(), supplier_id, {"is_active": False})
 
 
@@ -126,7 +126,7 @@ def move_supplier_money(arguments: dict[str, Any], supplier_id: int) -> Any:
 @blueprint.fails(NotFoundError)
 def get_supplier_statistics(supplier_id: int) -> Any:
     """Show what your supplier has traded."""
-    participants.own("supplier", identity.current(), supplier_id)
+    participants.own("supplier", identity.current(), supplier_id, or_removed=True)
     return statistics.of("supplier", supplier_id)
 
 

@@ -113,16 +113,25 @@ def _reprice(dealer_id: int, margin: Decimal) -> None:
     session.execute(_REPRICE, {"dealer_id": dealer_id, "margin": int(margin * 100)})
 
 
-def own(kind: str, owner: Identity, number: int, *, lock: bool = False) -> Any:
+def own(
+    kind: str, owner: Identity, number: int, *, lock: bool = False, or_removed: bool = False
+) -> Any:
     """One's own dealer or supplier.
+
+    Args:
+        kind: "dealer" or "supplier".
+        owner: who asks.
+        number: its id.
+        lock: whether others have to wait with changes.
+        or_removed: whether one that was taken out of the market will do.
 
     Raises:
         NotFoundError: there is none of his.
     """
     model = KIND[kind]
-    query = select(model.id, model.account_id).where(
-        model.id == number, model.owner_id == owner.id, model.is_active
-    )
+    query = select(model.id, model.account_id).where(model.id == number, model.owner_id == owner.id)
+    if not or_removed:
+        query = query.where(model.is_active)
     found = session.execute(query.with_for_update(key_share=True) if lock else query).one_or_none()
     if found is None:
         raise NotFoundError
@@ -240,18 +249,20 @@ def _margin_price(stock_id: int, margin: Decimal) -> int | None:
 
 
 def balance(kind: str, owner: Identity, number: int) -> Balance:
-    """The money of one's own dealer or supplier.
+    """The money of one's own dealer or supplier, also of one that was removed.
 
     Raises:
         NotFoundError: there is none of his.
     """
-    return ledger().balance(own(kind, owner, number).account_id)
+    return ledger().balance(own(kind, owner, number, or_removed=True).account_id)
 
 
 def move_money(
     kind: str, owner: Identity, number: int, amount: Money, direction: str, key: str
 ) -> str:
     """Move money from the owner's own account to his dealer or supplier ("in"), or back ("out").
+
+    What was removed from the market gets no more, and gives back what it has.
 
     Returns:
         The transfer's reference.
@@ -262,7 +273,7 @@ def move_money(
         WrongMarketCurrencyError: see `create`.
     """
     in_market(amount, "amount")
-    account = own(kind, owner, number).account_id
+    account = own(kind, owner, number, or_removed=direction == "out").account_id
     main = ledger().open_account("main", amount.currency, owner_id=owner.id)
     giver, taker = (main, account) if direction == "in" else (account, main)
     posted = ledger().post(
