@@ -187,3 +187,56 @@ def test_memory_does_not_grow_with_the_length(make_shop, monkeypatch):
             tracemalloc.stop()
     print("peaks in bytes:", peaks)
     assert peaks[1] < peaks[0] * 1.5
+
+
+@pytest.mark.parametrize("wanted", ["xlsx", "csv"])
+def test_names_that_hold_the_tables_own_marks_come_in_again_unchanged(
+    make_shop, make_staff, wanted
+):
+    staff = make_staff(make_shop())
+    top = staff.make("categories", name="TV/Video")
+    low = staff.make("categories", name="1 / 2 inch", parent_id=top["id"])
+    for place, name in enumerate(("Plain", "-5 °C", "50 % | more")):
+        staff.product(
+            sku=f"M{place}", name=name, description=f"{name}\n", category_id=low["id"],
+            tags=["a|b", "c\\", "\\|", "=d"],
+        )  # fmt: skip
+
+    def shown() -> list[dict]:
+        found = staff.client.get(f"{API}/products?sort=id").json["items"]
+        names = ("name", "description", "category", "tags")
+        return [{name: each[name] for name in names} for each in found]
+
+    before = shown()
+    assert take(staff, export(staff, wanted))["updated"] == 3
+    assert shown() == before
+
+
+def test_a_name_that_looks_harmless_already_comes_in_again_unchanged(make_shop, make_staff):
+    staff = make_staff(make_shop())
+    staff.product(sku="Q", name="'=1")
+    take(staff, export(staff, "csv"))
+    (found,) = staff.client.get(f"{API}/products").json["items"]
+    assert found["name"] == "'=1"
+
+
+@pytest.mark.parametrize("name", ["Ket\0tles", "Ket\x07tles", "k" * 101])
+def test_a_row_with_an_impossible_category_is_named_and_the_others_come_in(staff, name):
+    sku = f"C{len(name)}{ord(name[3])}"
+    table = f"sku,name,price,currency,category\n{sku},A,1,EUR,In / {name}\n{sku}+,B,1,EUR,In\n"
+    said = take(staff, table)
+    assert (said["failed"], said["created"] + said["updated"]) == (1, 1)
+    assert (said["errors"][0]["row"], said["errors"][0]["column"]) == (2, "category")
+
+
+def test_a_short_row_takes_nothing_from_the_rows_below(staff):
+    table = "sku,name,price,currency,tags\nL1,A,1,EUR\nL2,B,1,EUR,one|two\n"
+    assert take(staff, table)["created"] == 2
+    (found,) = staff.client.get(f"{API}/products?sku=L2").json["items"]
+    assert found["tags"] == ["one", "two"]
+
+
+@pytest.mark.parametrize("price", ["1_0", "٣", "1e", "0x1", "Infinity", " "])
+def test_a_price_that_only_python_reads_as_a_number_is_refused(staff, price):
+    said = take(staff, f"sku,name,price,currency\nP1,A,{price},EUR\n", dry_run=True)
+    assert (said["failed"], said["errors"][0]["column"]) == (1, "price")

@@ -13,6 +13,7 @@ HEADER = (
 )
 _AT_ONCE = 1000
 _MOMENT = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+_ESCAPE = "\\"
 _ROWS = f"""
 WITH RECURSIVE paths AS (
     SELECT id, name AS path FROM shop_category WHERE parent_id IS NULL
@@ -20,7 +21,8 @@ WITH RECURSIVE paths AS (
     SELECT c.id, p.path || ' / ' || c.name FROM shop_category c JOIN paths p ON p.id = c.parent_id
 )
 SELECT p.id, p.sku, p.name, p.description, p.price_minor, p.currency, coalesce(c.path, ''),
-       coalesce((SELECT string_agg(t.name, '|' ORDER BY t.name) FROM shop_product_tag pt
+       coalesce((SELECT string_agg(replace(replace(t.name, '{_ESCAPE}', '{_ESCAPE * 2}'),
+         '|', '{_ESCAPE}|'), '|' ORDER BY t.name) FROM shop_product_tag pt
          JOIN shop_tag t ON t.id = pt.tag_id WHERE pt.product_id = p.id AND t.is_active), ''),
        CASE WHEN p.attributes = '{{}}' THEN '' ELSE p.attributes::text END,
        coalesce(s.on_hand, 0), coalesce(s.reserved, 0), p.popularity,

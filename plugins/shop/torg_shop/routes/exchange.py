@@ -53,7 +53,8 @@ def import_products(arguments: dict[str, Any], files: dict[str, Any]) -> Any:
     """Enter and change products by a CSV or XLSX table; rows are told apart by `sku`.
 
     Columns: sku, name, description, price, currency, category (`Kitchen / Kettles`), tags
-    (`new|loud`), attributes (JSON), on_hand. What has no column stays as it is.
+    (`new|loud`; a `|` in a name is written `\\|`), attributes (JSON), on_hand. What has no column
+    stays as it is.
     """
     content = files["file"].stream.read(LARGEST_BYTES + 1)
     report = importing.run(content, dry_run=arguments["dry_run"])

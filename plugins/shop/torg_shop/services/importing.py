@@ -1,8 +1,9 @@
 """Products out of a table: those of a known SKU are changed, others entered, wrong rows named."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -14,6 +15,8 @@ from torg import config
 from torg.db import session
 from torg.errors import TorgError
 from torg.money import format_amount, scale
+from torg.schemas import List, Schema, Text
+from torg_shop.domain.cells import names
 from torg_shop.models.catalogue import Category, Product, ProductTag, StockLevel
 from torg_shop.schemas.catalogue import CreateProduct
 from torg_shop.services import catalogue, categories, freshness
@@ -27,8 +30,17 @@ COLUMNS = (
 _AT_ONCE = 500
 _MOST_ERRORS = 100
 _PATH = " / "
-_LONGEST_NUMBER = 30
-_SHAPE = CreateProduct()
+_LONGEST_NUMBER, _DEEPEST = 30, 100
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
+
+
+class _Where(Schema):
+    """The names of a category and of those above it, the root first."""
+
+    category = List(Text(maximum=100, strip=True), maximum=_DEEPEST)
+
+
+_SHAPE, _WHERE = CreateProduct(), _Where()
 
 
 @dataclass
@@ -85,6 +97,8 @@ def _take(chunk: Sequence[tuple[int, Row]], report: Report, tree: "_Tree", seen:
             continue
         try:
             given = _SHAPE.load(_body(row, present.get(sku)))
+            written = row.get("category", "")
+            given["path"] = () if written in tree else _path(written)
         except ValidationError as error:
             column, message = _first(error.messages)
             report.refuse(number, column, message)
@@ -113,7 +127,9 @@ def _present(skus: Sequence[str]) -> dict[str, Any]:
     # A NUL cannot be asked for; the schema refuses it below.
     asked = [each for each in skus if "\0" not in each]
     columns = (Product.id, Product.sku, Product.name, Product.price_minor, Product.currency)
-    rows = session.execute(select(*columns).where(Product.sku.in_(asked)).with_for_update())
+    asked_for = select(*columns).where(Product.sku.in_(asked))
+    # In one order, so that two imports never wait for each other in a circle.
+    rows = session.execute(asked_for.order_by(Product.id).with_for_update())
     return {row.sku: row for row in rows}
 
 
@@ -128,7 +144,7 @@ def _body(row: Row, before: Any | None) -> dict[str, Any]:
     if "description" in row:
         body["description"] = row["description"]
     if "tags" in row:
-        body["tags"] = [each.strip() for each in row["tags"].split("|") if each.strip()]
+        body["tags"] = names(row["tags"])
     if row.get("attributes"):
         try:
             body["attributes"] = orjson.loads(row["attributes"])
@@ -146,17 +162,25 @@ def _price(row: Row, before: Any | None) -> dict[str, str]:
     if "price" not in row and before is not None:
         return {"amount": format_amount(before.price_minor, before.currency), "currency": currency}
     text = row.get("price", "")
-    try:
-        exact = Decimal(text)
-    except InvalidOperation:
-        exact = Decimal("NaN")
-    if not exact.is_finite() or len(text) > _LONGEST_NUMBER or abs(exact) > 10**15:
+    is_number = len(text) <= _LONGEST_NUMBER and _NUMBER.fullmatch(text) is not None
+    exact = Decimal(text) if is_number else Decimal("Infinity")
+    if abs(exact) > 10**15:
         raise _CellError("price", "Has to be a number.")
     if len(currency) == 3:
         # A spreadsheet leaves out zeros at the end; the currency's digits are put back.
         amount = f"{exact:.{scale(currency)}f}"
         text = amount if Decimal(amount) == exact else text
     return {"amount": text, "currency": currency}
+
+
+def _path(written: str) -> tuple[str, ...]:
+    """The names on the way to a category that is not known by this path.
+
+    Raises:
+        ValidationError: one of them cannot be a category's.
+    """
+    wanted = [each for each in written.split(_PATH) if each.strip()]
+    return tuple(_WHERE.load({"category": wanted})["category"])
 
 
 def _first(messages: Any) -> tuple[str, str]:
@@ -201,7 +225,7 @@ def _columns(row: Row, given: dict[str, Any], tree: "_Tree") -> dict[str, Any]:
         "description": given["description"],
         "price_minor": given["price"].minor,
         "currency": given["price"].currency,
-        "category_id": tree.find(row.get("category", "")),
+        "category_id": tree.find(row.get("category", ""), given["path"]),
         "attributes": given["attributes"],
     }
 
@@ -236,22 +260,33 @@ def _write_tags(right: Sequence[tuple[Row, dict[str, Any]]], found: dict[str, An
 
 
 class _Tree:
-    """Categories by their path; those there are not yet are made."""
+    """Categories by their path as it is exported; those there are not yet are made."""
 
     def __init__(self) -> None:
-        rows = session.execute(
-            select(Category.id, Category.parent_id, Category.name).where(Category.is_active)
-        )
-        self._known: dict[tuple[int | None, str], int] = {
-            (row.parent_id, row.name): row.id for row in rows
-        }
+        self._known: dict[tuple[int | None, str], int] = {}
+        self._paths: dict[str, int | None] = {"": None}
+        below: dict[int | None, list[Any]] = {}
+        columns = (Category.id, Category.parent_id, Category.name)
+        asked = select(*columns).where(Category.is_active).order_by(Category.id)
+        for row in session.execute(asked):
+            below.setdefault(row.parent_id, []).append(row)
+        waiting = [(row.name, row) for row in below.get(None, ())]
+        for path, row in waiting:
+            self._known.setdefault((row.parent_id, row.name), row.id)
+            self._paths.setdefault(path, row.id)
+            waiting += [(f"{path}{_PATH}{each.name}", each) for each in below.get(row.id, ())]
 
-    def find(self, path: str) -> int | None:
-        """The id of a path such as `Kitchen / Kettles`; None for an empty one."""
-        found: int | None = None
-        for name in filter(None, (each.strip()[:100] for each in path.split(_PATH.strip()))):
-            step = (found, name)
-            if step not in self._known:
-                self._known[step] = categories.create({"name": name, "parent_id": found})
-            found = self._known[step]
-        return found
+    def __contains__(self, path: str) -> bool:
+        return path in self._paths
+
+    def find(self, path: str, names_on_the_way: Sequence[str]) -> int | None:
+        """The id of the category of a path such as `Kitchen / Kettles`; None for an empty one."""
+        if path not in self._paths:
+            found: int | None = None
+            for name in names_on_the_way:
+                step = (found, name)
+                if step not in self._known:
+                    self._known[step] = categories.create({"name": name, "parent_id": found})
+                found = self._known[step]
+            self._paths[path] = found
+        return self._paths[path]

@@ -3,6 +3,7 @@
 import csv
 import io
 import zipfile
+from itertools import zip_longest
 from typing import Any
 
 from torg_shop.domain.cells import original
@@ -15,7 +16,8 @@ Row = dict[str, str]
 
 
 def rows_of(content: bytes, most: int) -> list[Row]:
-    """The rows by column name; the first row holds the names. Cells are stripped.
+    """The rows by column name; the first row holds the names. Cells are stripped, but
+    for descriptions.
 
     Raises:
         TableUnreadableError: neither kind of file, no `sku`, or more than `most` rows.
@@ -29,9 +31,14 @@ def rows_of(content: bytes, most: int) -> list[Row]:
     if len(lines) - 1 > most:
         raise TableUnreadableError(reason=f"there are more than {most} rows")
     return [
-        {name: original(cell.strip()) for name, cell in zip(names, line, strict=False) if name}
+        {name: _said(name, cell) for name, cell in zip_longest(names, line, fillvalue="") if name}
         for line in lines[1:]
     ]
+
+
+def _said(name: str, cell: str) -> str:
+    # A description may well begin or end with an empty line.
+    return original(cell if name == "description" else cell.strip())
 
 
 def _csv(content: bytes, most: int) -> list[list[str]]:
