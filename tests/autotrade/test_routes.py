@@ -267,24 +267,6 @@ def test_every_operation_that_is_not_public_has_its_place_in_a_table(market):
     assert {method for method, _ in public} == {"GET"}
 
 
-@pytest.mark.parametrize("kind", ["dealer", "supplier"])
-def test_what_was_removed_gives_its_money_back_and_takes_no_more(market, kind):
-    owner = market.person(2_000_000)
-    body = DEALER if kind == "dealer" else SUPPLIER
-    place = f"/{kind}s/{market.send('POST', f'/{kind}s', owner, body)['id']}"
-    market.send("POST", f"{place}/money", owner, {"amount": EURO, "direction": "in"})
-    assert market.call("DELETE", place, owner).status_code == 204
-    assert market.get(f"{place}/account", owner)["available"] == EURO
-    assert market.get(f"{place}/statistics", owner)["cars"] == 0
-    body = {"amount": EURO, "direction": "in"}
-    assert market.call("POST", f"{place}/money", owner, json=body).status_code == 404
-    body = {"amount": EURO, "direction": "out"}
-    assert market.call("POST", f"{place}/money", market.person(), json=body).status_code == 404
-    market.send("POST", f"{place}/money", owner, body)
-    assert market.get(f"{place}/account", owner)["posted"]["amount"] == "0.00"
-    assert market.prove() == []
-
-
 def test_lists_are_filtered_searched_and_sorted(market):
     market.car(make="Toyota", model="Corolla", fuel_type="hybrid", model_year=2020)
     market.car(make="Toyota", model="Yaris", model_year=2024)

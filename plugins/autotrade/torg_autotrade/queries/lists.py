@@ -270,7 +270,16 @@ _SUPPLIERS, _OFFERS = _columns(Supplier), _columns(Offer)
 CAR_MODELS: Select[Any] = select(*_CARS).where(CarModel.is_active)
 DEALERS: Select[Any] = select(*_DEALERS).where(Dealer.is_active)
 SUPPLIERS: Select[Any] = select(*_SUPPLIERS).where(Supplier.is_active)
-PROMOTIONS: Select[Any] = select(*_columns(Promotion)).where(Promotion.is_active)
+# A promotion ends with whose it is.
+PROMOTIONS: Select[Any] = select(*_columns(Promotion)).where(
+    Promotion.is_active,
+    or_(
+        select(Dealer.id).where(Dealer.id == Promotion.dealer_id, Dealer.is_active).exists(),
+        select(Supplier.id)
+        .where(Supplier.id == Promotion.supplier_id, Supplier.is_active)
+        .exists(),
+    ),
+)
 PRICE_HISTORY: Select[Any] = select(*_columns(PriceChange))
 RUNS: Select[Any] = select(*_columns(Run))
 # These ask for the parameter `person_id`: whose they are.

@@ -30,7 +30,9 @@ _LOOK = text(_OFFERS)
 _WANTED = text("""
 SELECT c.place::integer AS place, m.id
   FROM jsonb_array_elements(CAST(:criteria AS jsonb)) WITH ORDINALITY AS c (item, place)
-  JOIN autotrade_car_model m ON m.is_active AND autotrade_matches(c.item, m)
+  JOIN autotrade_car_model m ON autotrade_matches(c.item, m)
+   AND (m.is_active OR EXISTS (SELECT FROM autotrade_dealer_stock s
+                                WHERE s.car_model_id = m.id AND s.quantity > 0))
  ORDER BY c.place, m.id
 """)
 _LOCK_MODELS = text("""

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from torg.db import session
 from torg_autotrade.errors import CarModelExistsError, CarModelUnknownError
-from torg_autotrade.models.market import CarModel
+from torg_autotrade.models.market import CarModel, DealerStock
 
 _MATCH = text("SELECT autotrade_match(:dealer_id, :model_id)")
 
@@ -22,11 +22,23 @@ def match(dealer_id: int | None = None, car_model_id: int | None = None) -> int:
 def create(given: Mapping[str, Any]) -> int:
     """Enter a model; dealers that prefer its like trade in it from now on.
 
+    One that was taken out comes back under its old id.
+
     Raises:
         CarModelExistsError: it is there already.
     """
+    entered = insert(CarModel).values(**given)
+    back = {
+        "car_class": entered.excluded.car_class,
+        "is_active": True,
+        "updated_at": func.clock_timestamp(),
+    }
     made = session.execute(
-        insert(CarModel).values(**given).on_conflict_do_nothing().returning(CarModel.id)
+        entered.on_conflict_do_update(
+            constraint="uq_autotrade_car_model_described",
+            set_=back,
+            where=CarModel.is_active.is_(False),
+        ).returning(CarModel.id)
     ).scalar()
     if made is None:
         raise CarModelExistsError
@@ -74,12 +86,24 @@ def change(car_model_id: int, given: Mapping[str, Any]) -> None:
     match(car_model_id=car_model_id)
 
 
-def require(car_model_id: int) -> None:
+def require(car_model_id: int, *, or_in_stock: bool = False) -> None:
     """Refuse an id that is no active model.
+
+    Args:
+        car_model_id: which.
+        or_in_stock: whether one that was taken out will do while dealers still have it.
 
     Raises:
         CarModelUnknownError: it is none.
     """
-    known = select(CarModel.id).where(CarModel.id == car_model_id, CarModel.is_active)
-    if session.execute(known).first() is None:
+    present = CarModel.is_active
+    if or_in_stock:
+        left = select(DealerStock.id).where(
+            DealerStock.car_model_id == CarModel.id, DealerStock.quantity > 0
+        )
+        present = or_(present, left.exists())
+    if (
+        session.execute(select(CarModel.id).where(CarModel.id == car_model_id, present)).first()
+        is None
+    ):
         raise CarModelUnknownError

@@ -68,8 +68,12 @@ def change(owner: Identity, promotion_id: int, given: Mapping[str, Any]) -> None
 
 def _is_of(owner: Identity) -> Any:
     return or_(
-        Promotion.dealer_id.in_(select(Dealer.id).where(Dealer.owner_id == owner.id)),
-        Promotion.supplier_id.in_(select(Supplier.id).where(Supplier.owner_id == owner.id)),
+        Promotion.dealer_id.in_(
+            select(Dealer.id).where(Dealer.owner_id == owner.id, Dealer.is_active)
+        ),
+        Promotion.supplier_id.in_(
+            select(Supplier.id).where(Supplier.owner_id == owner.id, Supplier.is_active)
+        ),
     )
 
 
