@@ -49,6 +49,22 @@ def test_a_cart_is_filled_changed_and_emptied(stall):
     assert cart_of(stall, anna) == empty
 
 
+def test_a_product_named_in_the_body_is_taken_out_alone(stall):
+    anna = stall.person()
+    kettle, pan = stall.products(2)
+    put_in(stall, anna, kettle)
+    put_in(stall, anna, pan)
+    gone = stall.client.delete("/cart", json={"product_id": kettle}, headers=anna.headers)
+    assert gone.status_code == 204
+    assert [each["product_id"] for each in cart_of(stall, anna)["items"]] == [pan]
+    for body in ({"product": pan}, {"product_id": None}, [pan]):
+        answer = stall.client.delete("/cart", json=body, headers=anna.headers)
+        assert answer.status_code == 422, body
+    assert [each["product_id"] for each in cart_of(stall, anna)["items"]] == [pan]
+    assert stall.client.delete("/cart", json={}, headers=anna.headers).status_code == 204
+    assert cart_of(stall, anna)["items"] == []
+
+
 def test_a_cart_is_nobody_else_s(stall):
     anna, boris = stall.person(), stall.person(role="admin")
     kettle, pan = stall.products(2)

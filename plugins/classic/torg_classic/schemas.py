@@ -186,6 +186,12 @@ class LineQuery(QuerySchema):
     product_id = Id(description="Only this product; without it, everything.")
 
 
+class TakenOut(Schema):
+    """What to take out, for clients that say it in the body."""
+
+    product_id = Id(description="Only this product.")
+
+
 class CartLine(Schema):
     """A product in the cart at its present price."""
 

@@ -42,11 +42,13 @@ def change_cart(arguments: dict[str, Any]) -> Any:
 @blueprint.route("/cart", methods=["DELETE"])
 @blueprint.requires()
 @blueprint.arguments(schemas.LineQuery, location="query")
+@blueprint.arguments(schemas.TakenOut, required=False)
 @blueprint.response(204)
 @blueprint.fails(NotFoundError)
-def remove_from_cart(arguments: dict[str, Any]) -> None:
-    """Take a product out of your cart, or everything."""
-    person, product_id = identity.current().id, arguments.get("product_id")
+def remove_from_cart(arguments: dict[str, Any], taken_out: dict[str, Any]) -> None:
+    """Take a product out of your cart, named in the address or in the body; or everything."""
+    # Who names a product in the body means that one: everything else has to stay.
+    person, product_id = identity.current().id, {**taken_out, **arguments}.get("product_id")
     if product_id is None:
         services.trading().clear(person)
     else:
