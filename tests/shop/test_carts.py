@@ -4,6 +4,10 @@ from typing import Any
 
 import pytest
 
+from torg import db
+from torg_shop.domain.pricing import MOST_LINES
+from torg_shop.services import carts
+
 
 @pytest.fixture
 def caller(shop):
@@ -103,3 +107,35 @@ def test_a_guests_cart_is_added_to_ones_own_at_login(caller, shop, staff):
 
 def test_a_wrong_token_opens_no_cart(caller):
     assert caller("GET", "cart", None, {"Cart-Token": "guessed"}).json["lines"] == []
+
+
+def test_a_full_cart_still_gets_more_of_what_is_in_it(make_shop):
+    shop = make_shop()
+    client, me = shop.app.test_client(), shop.person()
+
+    def fill(owner, token):
+        values = {"owner": owner, "token": token, "hash": token and carts._hashed(token)}
+        db.session.execute(db.text(_FULL), values)
+
+    shop.work(lambda: db.session.execute(db.text(_GOODS)))
+    shop.work(lambda: fill(me.id, None))
+    shop.work(lambda: fill(None, "a-guest"))
+    headers = {**me.headers, "Cart-Token": "a-guest"}
+    lines = client.get("/api/v1/shop/cart", headers=headers).json["lines"]
+    found = {each["sku"]: each["quantity"] for each in lines}
+    assert len(found) == MOST_LINES
+    # The guest's G100 to G299: the first hundred were there, there is no room for the others.
+    assert (found["G99"], found["G100"], found["G199"], found.get("G200")) == (1, 2, 2, None)
+
+
+_GOODS = """
+INSERT INTO shop_product (name, sku, price_minor, currency)
+SELECT 'Thing', 'G' || n, 100, 'EUR' FROM generate_series(0, 299) n"""
+_FULL = """
+WITH cart AS (
+    INSERT INTO shop_cart (owner_id, token_hash) VALUES (:owner, :hash) RETURNING id
+)
+INSERT INTO shop_cart_line (cart_id, product_id, quantity, seen_price_minor, seen_currency)
+SELECT cart.id, p.id, 1, 100, 'EUR' FROM cart, shop_product p
+ WHERE substr(p.sku, 2)::int - CASE WHEN CAST(:token AS text) IS NULL THEN 0 ELSE 100 END
+       BETWEEN 0 AND 199"""

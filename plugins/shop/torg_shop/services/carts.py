@@ -37,7 +37,12 @@ _MERGE = text(
     "INSERT INTO shop_cart_line AS own"
     " (cart_id, product_id, quantity, seen_price_minor, seen_currency, updated_at)"
     " SELECT :own, product_id, quantity, seen_price_minor, seen_currency, updated_at"
-    " FROM shop_cart_line WHERE cart_id = :guest ORDER BY product_id LIMIT :room"
+    " FROM (SELECT g.*, o.id IS NOT NULL AS is_known, row_number() OVER"
+    "   (PARTITION BY o.id IS NULL ORDER BY g.product_id) AS place FROM shop_cart_line g"
+    "   LEFT JOIN shop_cart_line o ON o.cart_id = :own AND o.product_id = g.product_id"
+    "   WHERE g.cart_id = :guest) l"
+    # Only what is new needs room.
+    " WHERE is_known OR place <= :room ORDER BY product_id"
     " ON CONFLICT (cart_id, product_id) DO UPDATE SET"
     " quantity = least(own.quantity + excluded.quantity, :most),"
     " seen_price_minor = CASE WHEN excluded.updated_at > own.updated_at"
