@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from torg import contracts, db
+from torg import contracts, db, jobs, outbox
+from torg.db import unit_of_work
 from torg.money import Money
 from torg_ledger import Entry
 from torg_shop.services import orders as order_services
@@ -138,12 +139,40 @@ class TestSteps:
         buyer.add(product)
         number = buyer.order().json["number"]
         shop.work(lambda: db.session.execute(db.text(_LATER), {"number": number}))
-        assert shop.work(order_services.cancel_expired) == 1
+        shop.work(lambda: outbox.enqueue("shop.cancel_expired"))
+        jobs.run_due(shop.app)
         assert stock_of(staff, product) == (1, 0)
         assert buyer.call("GET", f"orders/{number}").json["status"] == "cancelled"
 
+    def test_orders_expire_each_in_a_transaction_of_its_own(self, shop, staff):
+        first, second = staff.product(on_hand=9), staff.product(on_hand=9)
+        numbers = []
+        for goods in ((second,), (first,)):
+            buyer = Buyer(shop)
+            for product in goods:
+                buyer.add(product)
+            numbers.append(buyer.order().json["number"])
+        for number in numbers:
+            shop.work(lambda number=number: db.session.execute(db.text(_LATER), {"number": number}))
+        # Somebody who holds goods of one order keeps that order waiting, and no other.
+        with unit_of_work(app=shop.app):
+            held = "SELECT 1 FROM shop_stock_level WHERE product_id = :id FOR UPDATE"
+            db.session.execute(db.text(held), {"id": second["id"]})
+            assert _in_a_thread(
+                lambda: shop.work(lambda: order_services.cancel_expired(numbers[1]))
+            )
+            assert stock_of(staff, first) == (9, 0)
+        assert shop.work(lambda: order_services.cancel_expired(numbers[0]))
+        assert not shop.work(lambda: order_services.cancel_expired(numbers[0]))
+        assert shop.work(order_services.expired) == []
+
 
 _LATER = "UPDATE shop_order SET expires_at = now() - interval '1 s' WHERE number = :number"
+
+
+def _in_a_thread(act: Any) -> Any:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(act).result()
 
 
 class TestParallel:

@@ -11,9 +11,18 @@ Payload = dict[str, Any]
 
 
 def cancel_expired(payload: Payload, run: JobRun) -> Payload:
-    """Cancel what was not paid in time, so that its goods are free for others."""
+    """Queue a job for each order that was not paid in time, so that its goods become free."""
     del payload, run
-    return {"cancelled": orders.cancel_expired()}
+    due = orders.expired()
+    for number in due:
+        outbox.enqueue("shop.cancel_unpaid", {"number": number})
+    return {"orders": len(due)}
+
+
+def cancel_unpaid(payload: Payload, run: JobRun) -> Payload:
+    """Cancel one order, if it is still not paid."""
+    del run
+    return {"is_cancelled": orders.cancel_expired(payload["number"])}
 
 
 def forget_guests(_payload: Payload, _run: JobRun) -> Payload:
@@ -29,6 +38,7 @@ def prove(_payload: Payload, _run: JobRun) -> Payload:
 
 JOBS = (
     Job("shop.cancel_expired", cancel_expired),
+    Job("shop.cancel_unpaid", cancel_unpaid),
     Job("shop.forget_guests", forget_guests, priority=outbox.BULK),
     Job("shop.prove", prove, priority=outbox.BULK),
 )

@@ -36,8 +36,6 @@ _DUE = (
     select(Order.number)
     .where(Order.payment_status == "awaiting_payment", Order.expires_at <= func.clock_timestamp())
     .order_by(Order.expires_at)
-    .limit(100)
-    .with_for_update(skip_locked=True)
 )
 # Everything that makes an order, in one round trip. The two sums and the deadline come from here,
 # the number, the statuses and the clock from the database.
@@ -209,12 +207,21 @@ def refund(number: str, actor_id: int) -> None:
     bonus.undo(order)
 
 
-def cancel_expired() -> int:
-    """Cancel orders that were not paid in time; returns how many of the oldest hundred."""
-    due = session.scalars(_DUE).all()
-    for number in due:
-        cancel(number)
-    return len(due)
+def expired(most: int = 1000) -> list[str]:
+    """Numbers of orders that were not paid in time, the oldest first."""
+    return list(session.scalars(_DUE.limit(most)))
+
+
+def cancel_expired(number: str) -> bool:
+    """Cancel an order that was not paid in time; whether it was to be cancelled.
+
+    One order in a transaction: several would lock stock and accounts in no order.
+    """
+    due = _DUE.where(Order.number == number).with_for_update(skip_locked=True)
+    if session.scalar(due) is None:
+        return False
+    cancel(number)
+    return True
 
 
 def _cost(found: list[dict[str, Any]], expected_total: Money | None) -> Money:
