@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
+import pytest
 from click.testing import CliRunner
 
 import torg_autotrade
@@ -16,6 +17,8 @@ from torg.db import unit_of_work
 from torg.demo import Demo
 from torg.errors import TorgError
 from torg_autotrade import commands, errors, personal, sample
+from torg_autotrade.schemas import market as market_shapes
+from torg_autotrade.schemas import trading as trading_shapes
 from torg_autotrade.services import offers
 
 
@@ -120,3 +123,11 @@ def test_a_run_split_into_parts_does_all_of_the_work(make_market):
     torg_jobs.run_due(market.app)
     torg_jobs.run_due(market.app)
     assert [market.stock(d, m).quantity for d in dealers for m in models] == [5] * 16
+
+
+@pytest.mark.parametrize("module", [market_shapes, trading_shapes])
+def test_every_amount_is_money_with_its_currency_and_no_number(module):
+    shapes = [each for each in vars(module).values() if isinstance(each, type)]
+    fields = {name for each in shapes for name in getattr(each, "_declared_fields", ())}
+    assert fields & {"price", "total"}
+    assert {name for name in fields if name.endswith("_minor")} == set()

@@ -154,10 +154,11 @@ def test_a_dry_run_shows_decisions_and_changes_nothing(market):
     market.run("supply")
     before = state()
     (would,) = rehearsed("sales")
-    assert (would["dealer_id"], would["total_minor"]) == (dealer, 1_100_000)
+    assert (would["dealer_id"], would["total"]["amount"]) == (dealer, "11000.00")
+    assert would["candidates"][0]["price"] == would["total"]
     assert state() == before
     market.run("sales")
-    assert market.sales()[0].total_minor == would["total_minor"]
+    assert market.get("/sales", anna)["items"][0]["total"] == would["total"]
 
 
 OWNED = [

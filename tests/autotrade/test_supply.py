@@ -101,6 +101,9 @@ def test_a_purchase_climbs_tiers_on_its_way_and_keeps_every_step(market):
         (3, 900_000),
     ]
     assert market.stock(dealer, model).price_minor == 990_000
+    (shown,) = market.get("/supply-deals", market.owner("dealer", dealer))["items"]
+    prices = [each["unit_price"] for each in shown["steps"]]
+    assert prices == [{"amount": amount, "currency": "EUR"} for amount in ("10000.00", "9000.00")]
     assert market.prove() == []
 
 
@@ -114,8 +117,11 @@ def test_a_review_walks_the_tiers_over_the_next_purchases_and_keeps_its_decision
     owner = market.owner("dealer", dealer)
     (row,) = market.get(f"/dealers/{dealer}/suppliers", owner)["items"]
     why = market.get(f"/decisions/{row['decision_id']}", owner)
-    ranked = [(each["supplier_id"], each["expected_total_minor"]) for each in why["candidates"]]
-    assert ranked == [(later, 20 * 1_030_000 + 80 * 927_000), (today, 100_000_000)]
+    ranked = [(each["supplier_id"], each["expected_total"]) for each in why["candidates"]]
+    assert ranked == [
+        (later, {"amount": "947600.00", "currency": "EUR"}),
+        (today, {"amount": "1000000.00", "currency": "EUR"}),
+    ]
 
 
 def test_a_supplier_that_sells_the_model_no_more_is_chosen_no_more(market):

@@ -17,6 +17,7 @@ from torg_autotrade.queries import lists, single
 from torg_autotrade.routes.blueprint import ALL_DEALS, DEALS, OFFER, TICK, blueprint
 from torg_autotrade.schemas import trading as shapes
 from torg_autotrade.services import offers, statistics, ticks
+from torg_autotrade.services.market_context import settings
 from torg_ledger import InsufficientFundsError
 
 _NEW_OFFER = {"car_model_id": 1, "max_price": {"amount": "19999.00", "currency": "EUR"}}
@@ -100,7 +101,9 @@ def list_supply_deals(arguments: dict[str, Any]) -> Any:
 def get_decision(decision_id: int) -> Any:
     """Show why a dealer or a supplier was chosen."""
     person = identity.current()
-    return _found(single.decision(decision_id, None if person.may(ALL_DEALS) else person.id))
+    row = _found(single.decision(decision_id, None if person.may(ALL_DEALS) else person.id))
+    candidates = shapes.priced(row.candidates, settings().currency)
+    return {**row._mapping, "candidates": candidates}  # noqa: SLF001 - SQLAlchemy's name
 
 
 @blueprint.route("/buyers/me", methods=["GET"])

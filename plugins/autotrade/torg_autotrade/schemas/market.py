@@ -206,9 +206,13 @@ class SetStockPrice(Schema):
 class SupplierPrice(Schema):
     """What a supplier asks for a model."""
 
+    id = Id()
     car_model_id = Id()
     price = shown("price_minor")
     priced_at = Timestamp()
+    is_active = Boolean()
+    created_at = Timestamp()
+    updated_at = Timestamp()
 
 
 class Tier(Schema):
@@ -233,6 +237,7 @@ class Tiers(Schema):
 class StockLine(Schema):
     """A dealer's stock of one model."""
 
+    id = Id()
     car_model_id = Id()
     quantity = Integer(minimum=0)
     price = shown("price_minor", "Before discounts.", allow_none=True)
@@ -240,16 +245,21 @@ class StockLine(Schema):
     is_price_fixed = Boolean()
     oldest_at = Timestamp(allow_none=True, description="Since when the oldest car stands here.")
     days_in_stock = Integer(minimum=0, allow_none=True, description="Of the oldest car.")
+    is_active = Boolean()
+    created_at = Timestamp()
+    updated_at = Timestamp()
 
 
 class PriceChange(Schema):
     """A price as it was asked from a moment on."""
 
+    id = Id()
     dealer_id = Id(allow_none=True)
     supplier_id = Id(allow_none=True)
     car_model_id = Id()
     price = shown("price_minor")
     priced_at = Timestamp()
+    created_at = Timestamp()
 
 
 class CreatePromotion(Schema):

@@ -1,8 +1,9 @@
 """Offers, sales, purchases, decisions, runs: names and bounds."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from marshmallow import validates_schema
+from marshmallow import pre_dump, validates_schema
 
 from torg.field_base import problem
 from torg.schemas import (
@@ -78,6 +79,12 @@ class Sale(Schema):
     sold_at = Timestamp()
     transfer = Text(maximum=64, attribute="transfer_reference")
     decision_id = Id()
+    created_at = Timestamp()
+
+
+def priced(rows: Iterable[dict[str, Any]], currency: str) -> list[dict[str, Any]]:
+    """Parts of a price as they are kept, with the currency that they are all in."""
+    return [{**each, "currency": currency} for each in rows]
 
 
 class SupplyStep(Schema):
@@ -85,7 +92,7 @@ class SupplyStep(Schema):
 
     quantity = Integer(minimum=1)
     loyalty_percent = Text(maximum=8, example="2.50")
-    unit_price_minor = Integer(minimum=1)
+    unit_price = shown("unit_price_minor")
 
 
 class SupplyDeal(Schema):
@@ -104,33 +111,42 @@ class SupplyDeal(Schema):
     bought_at = Timestamp()
     transfer = Text(maximum=64, attribute="transfer_reference")
     decision_id = Id()
+    created_at = Timestamp()
+
+    @pre_dump
+    def _price_steps(self, row: Any, **_options: Any) -> dict[str, Any]:
+        return {**row._mapping, "steps": priced(row.steps, row.currency)}  # noqa: SLF001 - SQLAlchemy's name
 
 
 class DealerSupplier(Schema):
     """The supplier a dealer buys a model from."""
 
+    id = Id()
     car_model_id = Id()
     supplier_id = Id()
     expected_total = shown("expected_total_minor", "Of the next purchases, when he was chosen.")
     horizon = Integer(minimum=1, description="How many purchases that were.")
     reviewed_at = Timestamp()
     decision_id = Id()
+    is_active = Boolean()
+    created_at = Timestamp()
+    updated_at = Timestamp()
 
 
 class Candidate(Schema):
-    """Somebody who could have been chosen. Amounts are minor units of the market's currency."""
+    """Somebody who could have been chosen."""
 
     dealer_id = Id()
     supplier_id = Id()
     car_model_id = Id()
-    list_price_minor = Integer(minimum=0)
+    list_price = shown("list_price_minor")
     promotion_id = Id(allow_none=True)
-    promotion_discount_minor = Integer(minimum=0)
+    promotion_discount = shown("promotion_discount_minor")
     loyalty_percent = Text(maximum=8, example="2.50")
-    loyalty_discount_minor = Integer(minimum=0)
-    price_minor = Integer(minimum=0, description="For one car, now.")
+    loyalty_discount = shown("loyalty_discount_minor")
+    price = shown("price_minor", "For one car, now.")
     bought = Integer(minimum=0, description="Units bought from this supplier before.")
-    expected_total_minor = Integer(minimum=0, description="Of the next purchases.")
+    expected_total = shown("expected_total_minor", "Of the next purchases.")
     stocked_at = Text(maximum=40, example="2026-01-31T12:00:00Z")
 
 
@@ -145,6 +161,7 @@ class Decision(Schema):
     decided_at = Timestamp()
     considered = Integer(minimum=0, description="How many were looked at.")
     candidates = List(Nested(Candidate), maximum=100)
+    created_at = Timestamp()
 
 
 class RehearsedDecision(Schema):
@@ -157,8 +174,8 @@ class RehearsedDecision(Schema):
     car_model_id = Id()
     quantity = Integer(minimum=1)
     reason = Enum(REASONS)
-    best_price_minor = Integer(minimum=0, allow_none=True)
-    total_minor = Integer(minimum=0)
+    best_price = shown("best_price_minor", allow_none=True)
+    total = shown("total_minor")
     candidates = List(Nested(Candidate), maximum=100)
 
 

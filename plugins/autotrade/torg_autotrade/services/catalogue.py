@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, or_, select, text, update
+from sqlalchemy import ColumnElement, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from torg.db import session
@@ -96,7 +96,7 @@ def require(car_model_id: int, *, or_in_stock: bool = False) -> None:
     Raises:
         CarModelUnknownError: it is none.
     """
-    present = CarModel.is_active
+    present: ColumnElement[bool] = CarModel.is_active.is_(True)
     if or_in_stock:
         left = select(DealerStock.id).where(
             DealerStock.car_model_id == CarModel.id, DealerStock.quantity > 0

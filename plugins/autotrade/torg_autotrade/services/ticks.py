@@ -4,6 +4,7 @@ from typing import Any
 
 from torg import outbox
 from torg_autotrade.services import runs
+from torg_autotrade.services.market_context import settings
 
 
 def start(kind: str, person_id: int) -> dict[str, Any]:
@@ -20,6 +21,12 @@ def start(kind: str, person_id: int) -> dict[str, Any]:
     }
 
 
+def _shown(decision: dict[str, Any]) -> dict[str, Any]:
+    currency = settings().currency
+    candidates = [{**each, "currency": currency} for each in decision["candidates"]]
+    return {**decision, "currency": currency, "candidates": candidates}
+
+
 def rehearse(kind: str) -> dict[str, Any]:
     """What the next run would do with its first offers or dealers."""
     report = runs.rehearse(kind)
@@ -29,5 +36,5 @@ def rehearse(kind: str) -> dict[str, Any]:
         "job_id": None,
         "seen": report.seen,
         "dealt": report.dealt,
-        "decisions": list(report.decisions),
+        "decisions": [_shown(each) for each in report.decisions],
     }
