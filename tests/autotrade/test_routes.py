@@ -8,6 +8,7 @@ from torg import jobs as torg_jobs
 from torg import mail, openapi, openapi_rules, outbox
 from torg.db import unit_of_work
 from torg_autotrade.domain.prices import with_margin
+from torg_autotrade.services import runs, ticks
 
 EURO = {"amount": "10000.00", "currency": "EUR"}
 DEALER = {
@@ -159,6 +160,42 @@ def test_a_dry_run_shows_decisions_and_changes_nothing(market):
     assert state() == before
     market.run("sales")
     assert market.get("/sales", anna)["items"][0]["total"] == would["total"]
+
+
+def test_a_dry_run_of_a_hundred_and_fifty_offers_is_what_the_run_then_does(market):
+    model = market.car()
+    market.supplier({model: 10_000})
+    market.dealer(target_stock=120)
+    market.run("supply")
+    buyers = [market.person(10_000_000) for _ in range(2)]
+    for number in range(150):
+        market.offer(buyers[number % 2], model, 20_000)
+    with unit_of_work("read", market.app):
+        would = ticks.rehearse("sales")
+    market.run("sales")
+    assert (would["seen"], would["dealt"], would["is_complete"]) == (150, 120, True)
+    sold = {each["offer_id"] for each in would["decisions"] if "reason" not in each}
+    assert sold == {sale.offer_id for sale in market.sales()}
+
+
+def test_a_dry_run_goes_through_the_dealers_chunk_by_chunk_until_it_has_shown_enough(make_market):
+    market = make_market(dealers_at_once=1)
+    models = [market.car(), market.car()]
+    market.supplier(dict.fromkeys(models, 1_000_000))
+    dealers = [market.dealer(target_stock=1) for _ in range(3)]
+
+    def rehearsed(**options):
+        with unit_of_work("read", market.app):
+            return runs.rehearse("supply", now=market.now, **options)
+
+    whole = rehearsed()
+    assert ({each["dealer_id"] for each in whole.decisions}, whole.is_complete) == (
+        set(dealers),
+        True,
+    )
+    part = rehearsed(most=3)
+    assert (len(part.decisions), part.is_complete) == (4, False)
+    assert market.run("supply").dealt == whole.dealt == 6
 
 
 OWNED = [

@@ -194,6 +194,9 @@ class Tick(Schema):
     seen = Integer(minimum=0, description="Offers or dealers looked at.")
     dealt = Integer(minimum=0, description="Deals that would be made.")
     decisions = List(Nested(RehearsedDecision), maximum=10_000)
+    is_complete = Boolean(
+        description="Whether a dry run looked at all that waits, and not at the first of it alone."
+    )
 
 
 class Run(Schema):

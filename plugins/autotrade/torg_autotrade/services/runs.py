@@ -53,6 +53,7 @@ class Report:
         dealt: deals made, or suppliers chosen anew.
         failed: dealers that stood aside.
         decisions: what a dry run would do.
+        is_complete: whether a dry run has looked at all that waits.
     """
 
     kind: str
@@ -61,6 +62,7 @@ class Report:
     dealt: int = 0
     failed: int = 0
     decisions: tuple[dict[str, Any], ...] = ()
+    is_complete: bool = True
 
 
 def inline(work: Callable[[], Result]) -> Result:
@@ -122,23 +124,30 @@ def run(
             return report
 
 
-def rehearse(kind: str, *, now: datetime | None = None, limit: int = 100) -> Report:
-    """What the next run would do with the first offers or dealers, with its decisions.
+def rehearse(kind: str, *, now: datetime | None = None, most: int = 1000) -> Report:
+    """What the next run would do, with its decisions; nothing is locked and nothing written.
 
-    Nothing is locked and nothing written.
+    Offers share the stock, and what one chunk sells is not there for the next one: so of offers
+    one chunk is shown, and of dealers, who do not depend on each other, as many as give `most`
+    decisions.
     """
+    limit = most if kind == "sales" else settings().dealers_at_once
     context = Context(
         run_id=None, now=now or database_now(), cursor=0, limit=limit, is_moved=True, is_dry=True
     )
-    outcome = _STEPS[kind](context)
-    return Report(
-        kind,
-        context.now,
-        outcome.seen,
-        outcome.dealt,
-        len(context.excluded),
-        tuple(outcome.decisions),
-    )
+    report = Report(kind, context.now, is_complete=False)
+    while not report.is_complete and len(report.decisions) < most:
+        outcome = _STEPS[kind](context)
+        context.cursor = outcome.cursor
+        report = replace(
+            report,
+            seen=report.seen + outcome.seen,
+            dealt=report.dealt + outcome.dealt,
+            failed=len(context.excluded),
+            decisions=(*report.decisions, *outcome.decisions),
+            is_complete=outcome.is_last,
+        )
+    return report
 
 
 def _limit(kind: str) -> int:

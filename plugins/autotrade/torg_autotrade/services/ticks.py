@@ -6,6 +6,8 @@ from torg import outbox
 from torg_autotrade.services import runs
 from torg_autotrade.services.market_context import settings
 
+MOST_DECISIONS = 10_000
+
 
 def start(kind: str, person_id: int) -> dict[str, Any]:
     """Put a run into the outbox; its state is at `/api/v1/jobs/{id}`."""
@@ -18,6 +20,7 @@ def start(kind: str, person_id: int) -> dict[str, Any]:
         "seen": 0,
         "dealt": 0,
         "decisions": [],
+        "is_complete": False,
     }
 
 
@@ -28,7 +31,7 @@ def _shown(decision: dict[str, Any]) -> dict[str, Any]:
 
 
 def rehearse(kind: str) -> dict[str, Any]:
-    """What the next run would do with its first offers or dealers."""
+    """What the next run would do with all that waits, or with the first of it."""
     report = runs.rehearse(kind)
     return {
         "kind": kind,
@@ -36,5 +39,6 @@ def rehearse(kind: str) -> dict[str, Any]:
         "job_id": None,
         "seen": report.seen,
         "dealt": report.dealt,
-        "decisions": [_shown(each) for each in report.decisions],
+        "decisions": [_shown(each) for each in report.decisions[:MOST_DECISIONS]],
+        "is_complete": report.is_complete and len(report.decisions) <= MOST_DECISIONS,
     }
