@@ -184,6 +184,7 @@ def test_a_refund_takes_pending_points_back_in_parts_and_once(club, anna):
     for _ in range(2):
         assert club.take_back(**order, key=name(anna, "refund-1"), points=30) == 30
     assert club.points(anna) == Points(0, 70)
+    assert club.take_back(**order, key=name(anna, "refund-0"), points=0) == 0
     assert club.take_back(**order, key=name(anna, "refund-2")) == 70
     assert club.take_back(**order, key=name(anna, "refund-3")) == 0
     assert club.points(anna) == Points(0, 0)

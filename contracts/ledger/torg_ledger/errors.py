@@ -109,3 +109,30 @@ class ReversalError(ConflictError):
     code = "reversal_exceeded"
     title = "Nothing left to reverse"
     detail = "The transfer cannot be reversed by this much."
+
+
+class ProviderUnknownError(InvalidError):
+    """No payment provider of this name is active here, or it cannot do this."""
+
+    code = "provider_unknown"
+    title = "Unknown payment provider"
+    detail = "No such payment provider. There are: {names}."
+    public = ("known",)
+
+
+class CurrencyNotOfferedError(InvalidError):
+    """Money comes in and goes out in certain currencies only."""
+
+    code = "currency_not_offered"
+    title = "Currency not offered"
+    detail = "Money can be moved here in: {names}."
+    public = ("offered",)
+
+
+class PaymentTooLargeError(InvalidError):
+    """One deposit or payout may not be larger than this."""
+
+    code = "payment_too_large"
+    title = "Payment too large"
+    detail = "At most {most} can be moved at once."
+    public = ("most",)

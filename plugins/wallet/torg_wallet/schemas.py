@@ -5,9 +5,9 @@ Owns names and bounds.
 
 from typing import Any
 
-from marshmallow import validates_schema
+from marshmallow import ValidationError, validates_schema
 
-from torg.field_base import problem
+from torg.field_base import Message, problem
 from torg.schemas import (
     Boolean,
     Enum,
@@ -189,6 +189,11 @@ class CreateAdjustment(Schema):
         required=True, signed=True, example=_EUROS, description="Negative takes from the account."
     )
     reason = Text(maximum=500, strip=True, required=True, example="Refund of a double payment")
+
+    @validates_schema
+    def _moves_something(self, given: dict[str, Any], **_keywords: Any) -> None:
+        if "amount" in given and given["amount"].minor == 0:
+            raise ValidationError(Message("amount_zero", "Has to move something."), "amount")
 
 
 class AdjustmentSchema(Schema):

@@ -8,13 +8,13 @@ from torg import identity
 from torg.errors import NotFoundError
 from torg.request_reading import body_of
 from torg_ledger import InsufficientFundsError
-from torg_ledger.payments import PaymentKind, WebhookRefusedError
-from torg_wallet import schemas
-from torg_wallet.errors import (
+from torg_ledger.errors import (
     CurrencyNotOfferedError,
     PaymentTooLargeError,
     ProviderUnknownError,
 )
+from torg_ledger.payments import PaymentKind, WebhookRefusedError
+from torg_wallet import schemas
 from torg_wallet.queries import lists
 from torg_wallet.queries import payments as queries
 from torg_wallet.routes.blueprint import blueprint

@@ -10,7 +10,8 @@ from sqlalchemy import func, insert, select, text, update
 
 from torg import config, contracts
 from torg.db import session
-from torg.errors import NotFoundError
+from torg.errors import FieldProblem, NotFoundError
+from torg.i18n import gettext
 from torg.identity import Identity
 from torg.money import Money
 from torg_ledger import AccountKind, Entry
@@ -41,7 +42,8 @@ def create(by: Identity, username: str, amount: Money, reason: str) -> int:
     """
     owner_id = contracts.require("users").find(username)
     if owner_id is None:
-        raise UnknownPersonError
+        problem = FieldProblem("/user", UnknownPersonError.code, gettext(UnknownPersonError.detail))
+        raise UnknownPersonError(errors=[problem])
     if owner_id == by.id:
         raise OwnMoneyError
     session.execute(_ALONE, {"person_id": by.id})

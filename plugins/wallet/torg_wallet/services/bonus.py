@@ -86,7 +86,8 @@ class BonusService:
         _settle(lot.identity_id, accounts)
         lot = queries.lot(source, reference)
         assert lot is not None, "lots are never removed"
-        wanted = min(points or lot.amount_minor, lot.amount_minor - lot.taken_back_minor)
+        asked = lot.amount_minor if points is None else points
+        wanted = min(asked, lot.amount_minor - lot.taken_back_minor)
         if wanted <= 0:
             return 0
         others = queries.rests(lot.identity_id)

@@ -13,10 +13,12 @@ from sqlalchemy import func, insert, select, text, update
 
 from torg import config, events, outbox
 from torg.db import database_now, session
-from torg.errors import FieldProblem
+from torg.errors import FieldProblem, TorgError
+from torg.i18n import gettext
 from torg.identity import Identity
 from torg.money import Money
 from torg_ledger import AccountKind, Entry
+from torg_ledger.errors import CurrencyNotOfferedError, PaymentTooLargeError
 from torg_ledger.payments import (
     PaymentKind,
     PaymentRequest,
@@ -27,11 +29,9 @@ from torg_wallet import emails
 from torg_wallet.domain import payments as rules
 from torg_wallet.domain.payments import Outcome
 from torg_wallet.errors import (
-    CurrencyNotOfferedError,
     NotConfirmedByStaffError,
     OwnMoneyError,
     PaymentEndedError,
-    PaymentTooLargeError,
 )
 from torg_wallet.models.ledger import Hold, Transfer
 from torg_wallet.models.payments import Deposit, Payout, ProviderEventRow
@@ -58,7 +58,7 @@ def create_deposit(person: Identity, amount: Money, provider_name: str) -> str:
     Raises:
         ProviderUnknownError, CurrencyNotOfferedError, PaymentTooLargeError: see their words.
     """
-    _check(amount, provider_name, PaymentKind.DEPOSIT)
+    check(amount, provider_name, PaymentKind.DEPOSIT)
     account = _LEDGER.open_account("main", amount.currency, owner_id=person.id)
     return _insert(PaymentKind.DEPOSIT, person, account, amount, provider_name)
 
@@ -70,7 +70,7 @@ def create_payout(person: Identity, amount: Money, provider_name: str, destinati
         InsufficientFundsError: not so much is available.
         ProviderUnknownError, CurrencyNotOfferedError, PaymentTooLargeError: see their words.
     """
-    _check(amount, provider_name, PaymentKind.PAYOUT)
+    check(amount, provider_name, PaymentKind.PAYOUT)
     account = _LEDGER.open_account("main", amount.currency, owner_id=person.id)
     reference = _reference(PaymentKind.PAYOUT)
     # It never expires by itself: the provider may answer late, and its answer must find the money.
@@ -212,19 +212,36 @@ def ask(reference: str) -> Outcome | None:
     return None if event is None else apply(found.provider, event)
 
 
-def _check(amount: Money, provider_name: str, kind: PaymentKind) -> None:
+def check(
+    amount: Money, provider_name: str, kind: PaymentKind, pointer: str | None = "/amount"
+) -> None:
+    """Whether so much can be moved, in this currency and by this provider.
+
+    Args:
+        amount: how much.
+        provider_name: by whom.
+        kind: in or out.
+        pointer: where the amount stood in the body; None when it stood in none.
+
+    Raises:
+        ProviderUnknownError, CurrencyNotOfferedError, PaymentTooLargeError: it cannot.
+    """
     chosen = config.plugin_settings("wallet", WalletSettings)
     if amount.currency not in chosen.currencies:
         offered = list(chosen.currencies)
-        problem = FieldProblem(
-            "/amount/currency",
-            CurrencyNotOfferedError.code,
-            CurrencyNotOfferedError(offered=offered).message(),
-        )
-        raise CurrencyNotOfferedError(offered=offered, errors=[problem])
+        facts = {"offered": offered, "names": ", ".join(offered)}
+        raise _refused(CurrencyNotOfferedError, pointer and f"{pointer}/currency", **facts)
     if amount.minor > chosen.payment_most_minor:
-        raise PaymentTooLargeError(most=Money(chosen.payment_most_minor, amount.currency))
+        most = Money(chosen.payment_most_minor, amount.currency)
+        raise _refused(PaymentTooLargeError, pointer, most=most)
     provider(provider_name, kind)
+
+
+def _refused(error: type[TorgError], pointer: str | None, **facts: Any) -> TorgError:
+    """The error, with the place it is about."""
+    words = gettext(error.detail, **facts)
+    problems = [] if pointer is None else [FieldProblem(pointer, error.code, words)]
+    return error(errors=problems, **facts)
 
 
 def _reference(kind: PaymentKind) -> str:

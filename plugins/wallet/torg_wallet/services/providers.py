@@ -1,8 +1,12 @@
 """Which payment providers there are: what active plugins offer, the wallet's own among them."""
 
+from typing import Any
+
 from torg import plugins
+from torg.errors import FieldProblem
+from torg.i18n import gettext
+from torg_ledger.errors import ProviderUnknownError
 from torg_ledger.payments import PaymentKind, PaymentProvider
-from torg_wallet.errors import ProviderUnknownError
 
 
 def providers() -> dict[str, PaymentProvider]:
@@ -22,5 +26,9 @@ def provider(name: str, kind: PaymentKind | None = None) -> PaymentProvider:
     """
     known = {each.name: each for each in providers().values() if kind is None or kind in each.kinds}
     if name not in known:
-        raise ProviderUnknownError(known=sorted(known))
+        facts: dict[str, Any] = {"known": sorted(known), "names": ", ".join(sorted(known))}
+        # Asked for by kind, the name stood in a body; else in the address of a webhook.
+        words = gettext(ProviderUnknownError.detail, **facts)
+        problem = FieldProblem("/provider", ProviderUnknownError.code, words)
+        raise ProviderUnknownError(errors=[] if kind is None else [problem], **facts)
     return known[name]
