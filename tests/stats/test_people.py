@@ -1,5 +1,7 @@
 """Who sees what: everybody his own, staff all; catalogue, leaderboard, one's own page."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 JANUARY = {"from": "2026-01-01", "to": "2026-02-01"}
@@ -100,6 +102,22 @@ def test_ones_own_page_shows_this_month_and_the_one_before(market):
     assert market.call("me", market.person()).json["items"] == []
 
 
+def test_ones_own_page_shows_money_that_only_one_of_the_two_months_knows(market):
+    anna = market.person()
+    market.sql("INSERT INTO stall_dealer VALUES (7, :owner)", owner=anna.id)
+    for days, currency in ((40, "EUR"), (5, "USD")):
+        at = datetime.now(UTC) - timedelta(days=days)
+        market.sell(at.isoformat(), 1000, currency=currency)
+    found = {
+        (each["metric"], each["currency"]): (each["total"], each["before"])
+        for each in market.call("me", anna).json["items"]
+        if each["seen_as"] == "dealer"
+    }
+    assert found["stall.gross", "EUR"] == ("0.00", "10.00")
+    assert found["stall.gross", "USD"] == ("10.00", "0.00")
+    assert found["stall.average", "EUR"] == (None, "10.00")
+
+
 def test_the_catalogue_says_what_there_is_and_what_one_may_see(market, staff):
     mine, all_of_it = (
         {each["name"]: each for each in market.call("metrics", person).json["items"]}
@@ -119,22 +137,46 @@ def test_the_catalogue_says_what_there_is_and_what_one_may_see(market, staff):
 @pytest.mark.parametrize(
     ("words", "pointer"),
     [
-        ({"metric": "stall.nothing"}, "/metric/0"),
-        ({"metric": "stall.sold", "by": "colour"}, "/by/0"),
-        ({"metric": "stall.sold", "filter": "colour:red"}, "/filter/0"),
-        ({"metric": "stall.sold", "filter": "dealer"}, "/filter/0"),
-        ({"metric": "stall.sold", "tz": "Mars/Base"}, "/tz"),
-        ({"metric": "stall.sold", "tz": "localtime"}, "/tz"),
-        ({"metric": "stall.sold", "from": "2026-01-02", "to": "2026-01-02"}, "/to"),
-        ({"metric": "stall.sold", "from": "1950-01-01", "interval": "day"}, "/interval"),
-        ({"metric": "stall.sold", "from": "1901-01-01", "to": "9000-01-01"}, "/from"),
-        ({"metric": "stall.sold", "seen_as": "country"}, "/seen_as"),
+        ({"metric": "stall.nothing"}, "?metric.0"),
+        ({"metric": "stall.sold", "by": "colour"}, "?by.0"),
+        ({"metric": "stall.sold", "filter": "colour:red"}, "?filter.0"),
+        ({"metric": "stall.sold", "filter": "dealer"}, "?filter.0"),
+        ({"metric": "stall.sold", "tz": "Mars/Base"}, "?tz"),
+        ({"metric": "stall.sold", "tz": "localtime"}, "?tz"),
+        ({"metric": "stall.sold", "from": "2026-01-02", "to": "2026-01-02"}, "?to"),
+        ({"metric": "stall.sold", "from": "1950-01-01", "interval": "day"}, "?interval"),
+        ({"metric": "stall.sold", "from": "1901-01-01", "to": "9000-01-01"}, "?from"),
+        ({"metric": "stall.sold", "seen_as": "country"}, "?seen_as"),
     ],
 )
 def test_a_word_that_names_nothing_is_pointed_at(market, staff, words, pointer):
     answer = market.call("query", staff, query_string=words)
     assert answer.status_code == 422, answer.json
     assert answer.json["errors"][0]["pointer"] == pointer
+
+
+@pytest.mark.parametrize(
+    ("words", "pointer"),
+    [
+        ({"metric": "stall.nothing", "by": "dealer"}, "?metric"),
+        ({"metric": "stall.sold", "by": "colour"}, "?by"),
+        ({"metric": "stall.sold", "by": "dealer", "tz": "Mars/Base"}, "?tz"),
+    ],
+)
+def test_a_leaderboard_points_at_its_one_word(market, staff, words, pointer):
+    answer = market.call("leaderboard", staff, query_string=words)
+    assert answer.json["errors"][0]["pointer"] == pointer
+
+
+def test_a_report_points_into_its_question(market, staff):
+    body = {"name": "Gross", "question": {"metric": ["stall.sold", "stall.nothing"]}}
+    answer = market.call("reports", staff, "POST", json=body, headers={"Accept-Language": "ru"})
+    (problem,) = answer.json["errors"]
+    assert problem["pointer"] == "/question/metric/1"
+    assert problem["message"].startswith("Одно из: stall.sold,")
+    body["question"] = {"metric": ["stall.sold"], "by": ["dealer", "colour"]}
+    answer = market.call("reports", staff, "POST", json=body)
+    assert answer.json["errors"][0]["pointer"] == "/question/by/1"
 
 
 def test_a_metric_whose_plugin_is_off_is_gone_and_nothing_else(make_market):

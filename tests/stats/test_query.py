@@ -95,7 +95,7 @@ class TestTotals:
             "query", staff, query_string={"metric": "stall.gross", "convert_to": "USD", **JANUARY}
         )
         assert (answer.status_code, answer.json["code"]) == (422, "question_refused")
-        assert answer.json["errors"][0]["pointer"] == "/convert_to"
+        assert answer.json["errors"][0]["pointer"] == "?convert_to"
 
 
 class TestBuckets:

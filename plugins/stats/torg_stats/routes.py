@@ -1,6 +1,8 @@
 """Statistics by HTTP."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import flask
@@ -66,7 +68,8 @@ def query(arguments: dict[str, Any]) -> Any:
     Without the right to see all, only what is your own is counted. Money of several currencies is
     never added up: each has a series of its own, unless `convert_to` names one.
     """
-    found = answering.answer(_question(arguments), _viewer())
+    with _pointing(_in_query):
+        found = answering.answer(_question(arguments), _viewer())
     return _written(found, arguments["format"])
 
 
@@ -87,8 +90,11 @@ def get_leaderboard(arguments: dict[str, Any]) -> Any:
         "metric": [arguments["metric"]],
         "by": [arguments["by"]],
     }
-    asked = _question(words)
-    return showing.leaderboard(asked, ranking.leaderboard(asked, _viewer()))
+    # The one metric and the one dimension are no lists here.
+    with _pointing(lambda pointer: _in_query(pointer).removesuffix(".0")):
+        asked = _question(words)
+        places = ranking.leaderboard(asked, _viewer())
+    return showing.leaderboard(asked, places)
 
 
 @blueprint.route("/me", methods=["GET"])
@@ -99,7 +105,8 @@ def get_leaderboard(arguments: dict[str, Any]) -> Any:
 @blueprint.fails(*_REFUSALS)
 def get_own_page(arguments: dict[str, Any]) -> Any:
     """Show your own numbers of the last 30 days, as buyer, dealer, supplier or whatever you are."""
-    zone = asking.require_zone(arguments["tz"])
+    with _pointing(_in_query):
+        zone = asking.require_zone(arguments["tz"])
     today = today_in(zone, database_now())
     return showing.own_page(*ranking.own_page(_viewer(), zone, today))
 
@@ -122,7 +129,8 @@ def list_reports(arguments: dict[str, Any]) -> Any:
 def create_report(arguments: dict[str, Any]) -> Any:
     """Keep a question, and have its answer sent by mail if you like."""
     viewer = _viewer()
-    report_id = reports.create(viewer, arguments)
+    with _pointing(_in_report):
+        report_id = reports.create(viewer, arguments)
     where = {"Location": f"{flask.request.base_url.rstrip('/')}/{report_id}"}
     return queries.show(report_id, viewer.id), where
 
@@ -147,7 +155,8 @@ def change_report(arguments: dict[str, Any], report_id: int) -> Any:
     viewer = _viewer()
     reports.locked(viewer, report_id)
     etag.require_match(shapes.Report().dump(queries.show(report_id, viewer.id)))
-    reports.change(viewer, report_id, arguments)
+    with _pointing(_in_report):
+        reports.change(viewer, report_id, arguments)
     return queries.show(report_id, viewer.id)
 
 
@@ -169,8 +178,10 @@ def delete_report(report_id: int) -> None:
 def answer_report(arguments: dict[str, Any], report_id: int) -> Any:
     """Answer a kept question now."""
     viewer = _viewer()
-    asked = reports.question_of(queries.show(report_id, viewer.id).question)
-    return _written(answering.answer(asked, viewer), arguments["format"])
+    with _pointing(_in_report):
+        asked = reports.question_of(queries.show(report_id, viewer.id).question)
+        found = answering.answer(asked, viewer)
+    return _written(found, arguments["format"])
 
 
 @blueprint.route("/reports/<int:report_id>/send", methods=["POST"])
@@ -185,6 +196,28 @@ def send_report(report_id: int) -> Any:
     reports.locked(viewer, report_id)
     reports.send_now(report_id)
     return queries.show(report_id, viewer.id)
+
+
+@contextlib.contextmanager
+def _pointing(place: Callable[[str], str]) -> Iterator[None]:
+    """Let refusals point at where this request has the words of its question.
+
+    Args:
+        place: the pointer in the request of a pointer into the question.
+    """
+    try:
+        yield
+    except QuestionRefusedError as error:
+        problems = [replace(each, pointer=place(each.pointer)) for each in error.errors]
+        raise QuestionRefusedError(errors=problems) from error
+
+
+def _in_query(pointer: str) -> str:
+    return f"?{pointer.removeprefix('/').replace('/', '.')}"
+
+
+def _in_report(pointer: str) -> str:
+    return f"/question{pointer}"
 
 
 def _viewer() -> Viewer:

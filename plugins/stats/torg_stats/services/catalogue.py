@@ -10,6 +10,7 @@ from typing import Any
 
 from torg import plugins
 from torg.errors import FieldProblem
+from torg.i18n import gettext
 from torg_metrics import Facts, Metric, Ratio
 from torg_stats.domain.measures import Countable, Measure, measure
 from torg_stats.errors import QuestionRefusedError
@@ -41,7 +42,9 @@ def find(name: str, place: int = 0) -> Countable:
         raise QuestionRefusedError(
             errors=[
                 FieldProblem(
-                    f"/metric/{place}", "unknown", f"One of: {', '.join(present) or 'none'}."
+                    f"/metric/{place}",
+                    "unknown",
+                    gettext("One of: {allowed}.", allowed=", ".join(present) or gettext("none")),
                 )
             ]
         )

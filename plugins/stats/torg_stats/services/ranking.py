@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from torg.db import session
+from torg_metrics import Ratio
 from torg_stats.domain.measures import Countable
 from torg_stats.domain.periods import Period
 from torg_stats.errors import MetricBrokenError
@@ -77,18 +78,31 @@ def own_page(viewer: Viewer, zone: str, today: date) -> tuple[Period, list[OwnFi
             try:
                 # A failing statement ends a transaction; this one goes on with the next metric.
                 with session.begin_nested():
-                    before = _totals(replace(asked, period=period.before()), plain)
-                    present = answering.answer(asked, plain).series
+                    before = _by_currency(replace(asked, period=period.before()), plain)
+                    present = _by_currency(asked, plain)
             except MetricBrokenError:
                 broken.append(countable.name)
                 continue
-            figures = [OwnFigure(each, dimension, before.get(each.currency)) for each in present]
-            found.extend(each for each in figures if each.series.total or each.before)
+            found += _figures(dimension, present, before)
     return period, found, list(dict.fromkeys(broken))
 
 
-def _totals(asked: Question, viewer: Viewer) -> dict[str | None, Decimal | None]:
-    return {each.currency: each.total for each in answering.answer(asked, viewer).series}
+def _by_currency(asked: Question, viewer: Viewer) -> dict[str | None, Series]:
+    return {each.currency: each for each in answering.answer(asked, viewer).series}
+
+
+def _figures(
+    dimension: str, present: dict[str | None, Series], before: dict[str | None, Series]
+) -> list[OwnFigure]:
+    """Numbers that are something in either period; where one has no rows, it is nothing there."""
+    found = []
+    for currency in dict.fromkeys([*present, *before]):
+        known = present.get(currency) or before[currency]
+        nothing = replace(known, total=None if isinstance(known.metric, Ratio) else Decimal(0))
+        now, then = present.get(currency, nothing), before.get(currency, nothing)
+        if now.total or then.total:
+            found.append(OwnFigure(now, dimension, then.total))
+    return found
 
 
 def _own_metrics(viewer: Viewer) -> Iterator[tuple[Countable, str]]:
