@@ -188,8 +188,34 @@ class PriceHistoryListing(Listing):
     }
 
 
+# What offers and deals are searched by stands in other rows. Looked up for each row, so that a list
+# that is not searched joins nothing.
+_OFFERED_CAR = (
+    select(CarModel.search)
+    .where(CarModel.id == Offer.car_model_id)
+    .correlate(Offer)
+    .scalar_subquery()
+)
+_SOLD = (
+    select(CarModel.search.op("||")(Dealer.search))
+    .where(CarModel.id == Sale.car_model_id, Dealer.id == Sale.dealer_id)
+    .correlate(Sale)
+    .scalar_subquery()
+)
+_SUPPLIED = (
+    select(CarModel.search.op("||")(Dealer.search).op("||")(Supplier.search))
+    .where(
+        CarModel.id == SupplyDeal.car_model_id,
+        Dealer.id == SupplyDeal.dealer_id,
+        Supplier.id == SupplyDeal.supplier_id,
+    )
+    .correlate(SupplyDeal)
+    .scalar_subquery()
+)
+
+
 class OfferListing(Listing):
-    """Offers, newest first."""
+    """Offers, newest first; searched by the car."""
 
     key = Offer.id
     sorts: ClassVar[dict[str, Any]] = {
@@ -204,10 +230,11 @@ class OfferListing(Listing):
         "price_min": amount_at_least(Offer.max_price_minor, Offer.currency),
         "price_max": amount_at_most(Offer.max_price_minor, Offer.currency),
     }
+    search = _OFFERED_CAR
 
 
 class SaleListing(Listing):
-    """Sales, newest first."""
+    """Sales, newest first; searched by car and dealer."""
 
     key = Sale.id
     sorts: ClassVar[dict[str, Any]] = {"sold_at": Sale.sold_at, "total": Sale.total_minor}
@@ -221,10 +248,11 @@ class SaleListing(Listing):
         "sold_after": above(Timestamp(), Sale.sold_at),
         "sold_before": below(Timestamp(), Sale.sold_at),
     }
+    search = _SOLD
 
 
 class SupplyDealListing(Listing):
-    """Purchases of dealers, newest first."""
+    """Purchases of dealers, newest first; searched by car, dealer and supplier."""
 
     key = SupplyDeal.id
     sorts: ClassVar[dict[str, Any]] = {
@@ -239,6 +267,7 @@ class SupplyDealListing(Listing):
         "bought_after": above(Timestamp(), SupplyDeal.bought_at),
         "bought_before": below(Timestamp(), SupplyDeal.bought_at),
     }
+    search = _SUPPLIED
 
 
 class RunListing(Listing):

@@ -1,0 +1,54 @@
+"""Offers and deals are searched by what people call the cars, the dealers and the suppliers."""
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def traded(make_market):
+    """Two cars bought and sold by one dealer, and an offer by criteria that found none."""
+    market = make_market()
+    kodiaq, clio = market.car(model="Kodiaq"), market.car(make="Renault", model="Clio")
+    market.supplier({kodiaq: 1_000_000, clio: 1_000_000})
+    market.dealer(name="Stern & Söhne", city="Leipzig", target_stock=1)
+    market.run("supply")
+    anna = market.person(9_000_000)
+    for wish in (kodiaq, clio):
+        market.offer(anna, wish, 2_000_000)
+    market.offer(anna, None, 2_000_000, criteria={"makes": ["Lada"]})
+    market.run("sales")
+    return market, anna, market.person(role="admin")
+
+
+@pytest.mark.parametrize(
+    ("path", "words", "number"),
+    [
+        ("/offers", "kodiaq", 1),
+        ("/offers", "kod", 1),
+        ("/offers", "skoda or renault", 2),
+        ("/offers", "lada", 0),
+        ("/sales", "renault clio", 1),
+        ("/sales", "söhne", 2),
+        ("/sales", "söhne -clio", 1),
+        ("/sales", "dacia", 0),
+        ("/supply-deals", "leipzig kodiaq", 1),
+        ("/supply-deals", "supplier", 2),
+    ],
+)
+def test_offers_and_deals_are_found_by_words(traded, path, words, number):
+    market, anna, staff = traded
+    person = anna if path == "/offers" else staff
+    found = market.get(path, person, search=words, include_total="true", sort="-id", limit=1)
+    assert found["total"] == number
+    assert len(found["items"]) == min(number, 1)
+    if found["next_cursor"]:
+        rest = market.get(
+            path, person, search=words, sort="-id", limit=1, cursor=found["next_cursor"]
+        )
+        assert len(rest["items"]) == 1
+
+
+def test_a_search_finds_nothing_of_others(traded):
+    market, _, _ = traded
+    stranger = market.person()
+    for path in ("/offers", "/sales", "/supply-deals"):
+        assert market.get(path, stranger, search="skoda")["items"] == []
