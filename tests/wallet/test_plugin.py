@@ -75,7 +75,7 @@ def test_a_person_is_shown_what_is_kept_and_forgotten_but_for_the_books(books):
     books.held(account, 100)
     with unit_of_work(app=books.app):
         referrals.accept(ben.id, referrals.make_code(anna.id))
-        payments.create_deposit(anna.identity, Money(500, "EUR"), "manual")
+        payments.create_deposit(anna.id, Money(500, "EUR"), "manual")
     with unit_of_work(app=books.app):
         kept = personal.export(anna.id)
         json.dumps(kept)

@@ -74,7 +74,7 @@ def loft(make_books, pigeon):
 
 def deposit(loft, person):
     with unit_of_work(app=loft.app):
-        return payments.create_deposit(person.identity, Money(500, "EUR"), "pigeon")
+        return payments.create_deposit(person.id, Money(500, "EUR"), "pigeon")
 
 
 def status(loft, reference):

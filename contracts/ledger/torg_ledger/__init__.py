@@ -1,8 +1,8 @@
-"""The contract `ledger` 1.1: how plugins move money without knowing who keeps the books.
+"""The contract `ledger` 1.2: how plugins move money without knowing who keeps the books.
 
 Owns types alone: the service's Protocol, its values and its errors. Payment providers are
-`torg_ledger.payments`, bonus points `torg_ledger.bonus`. Look the service up with
-`torg.contracts.require("ledger", ">=1,<2")`.
+`torg_ledger.payments`, money they bring in for something `torg_ledger.collecting`, bonus points
+`torg_ledger.bonus`. Look the service up with `torg.contracts.require("ledger", ">=1,<2")`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from torg.money import Money
+from torg_ledger.collecting import Collection, CollectionStatus, Collector
 from torg_ledger.errors import (
     AccountMismatchError,
     AccountNotFoundError,
@@ -33,6 +34,8 @@ __all__ = [
     "AccountMismatchError",
     "AccountNotFoundError",
     "Balance",
+    "Collection",
+    "CollectionStatus",
     "DuplicateReferenceError",
     "Entry",
     "ExpiryPassedError",
@@ -172,7 +175,7 @@ class Balance:
     version: int
 
 
-class Ledger(Protocol):
+class Ledger(Collector, Protocol):
     """Double-entry books. Every call is part of the caller's unit of work.
 
     `source` is the calling plugin's name. `key` makes a call repeatable: within a source one key

@@ -30,7 +30,7 @@ from torg_wallet.providers.manual import Manual
 from torg_wallet.providers.sandbox import Sandbox
 from torg_wallet.routes import blueprint
 from torg_wallet.services.bonus import BonusService
-from torg_wallet.services.ledger import LedgerService
+from torg_wallet.services.collecting import WholeLedger
 from torg_wallet.settings import WalletSettings
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def torg_blueprints() -> "Iterable[Blueprint]":
 def torg_services() -> Iterable[Service]:
     """The contracts `ledger` and `bonus`."""
     return [
-        Service("ledger", "1.1", LedgerService()),
+        Service("ledger", "1.2", WholeLedger()),
         Service("bonus", "1.0", BonusService()),
     ]
 

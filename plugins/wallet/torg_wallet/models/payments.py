@@ -103,6 +103,32 @@ class Payout(_Payment, Base):
     hold_id: Mapped[int] = mapped_column(ForeignKey("wallet_hold.id", ondelete="RESTRICT"))
 
 
+class Collection(Fact, Base):
+    """What a deposit was begun for by another plugin, and the hold that keeps its money."""
+
+    __tablename__ = "wallet_collection"
+    __table_args__ = (
+        UniqueConstraint("deposit_id"),
+        UniqueConstraint("hold_id"),
+        UniqueConstraint("source", "idempotency_key"),
+        CheckConstraint("held_seconds > 0", name="held_seconds"),
+        CheckConstraint(
+            "char_length(source) BETWEEN 1 AND 64 AND char_length(purpose) BETWEEN 1 AND 64"
+            " AND char_length(idempotency_key) BETWEEN 1 AND 255"
+            " AND char_length(description) <= 500",
+            name="texts",
+        ),
+    )
+
+    deposit_id: Mapped[int] = mapped_column(ForeignKey("wallet_deposit.id", ondelete="RESTRICT"))
+    source: Mapped[str] = mapped_column(Text)
+    idempotency_key: Mapped[str] = mapped_column(Text)
+    purpose: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text)
+    held_seconds: Mapped[int]
+    hold_id: Mapped[int | None] = mapped_column(ForeignKey("wallet_hold.id", ondelete="RESTRICT"))
+
+
 class ProviderEventRow(Fact, Base):
     """Something a provider told, once for each of its names, and what came of it."""
 
@@ -184,4 +210,4 @@ class Adjustment(Fact, Base):
     decided_at: Mapped[datetime | None]
 
 
-MODELS = (Deposit, Payout, ProviderEventRow, EventAcknowledgement, Adjustment)
+MODELS = (Deposit, Payout, Collection, ProviderEventRow, EventAcknowledgement, Adjustment)

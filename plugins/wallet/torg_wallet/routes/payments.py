@@ -44,7 +44,7 @@ def list_deposits(arguments: dict[str, Any]) -> Any:
 def create_deposit(arguments: dict[str, Any]) -> Any:
     """Bring money in through a payment provider."""
     reference = payments.create_deposit(
-        identity.current(), arguments["amount"], arguments["provider"]
+        identity.current().id, arguments["amount"], arguments["provider"]
     )
     return _created(PaymentKind.DEPOSIT, reference)
 

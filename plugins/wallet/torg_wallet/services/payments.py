@@ -36,6 +36,7 @@ from torg_wallet.errors import (
 from torg_wallet.models.ledger import Hold, Transfer
 from torg_wallet.models.payments import Deposit, Payout, ProviderEventRow
 from torg_wallet.queries import payments as queries
+from torg_wallet.services import earmarks
 from torg_wallet.services.ledger import LedgerService
 from torg_wallet.services.providers import provider
 from torg_wallet.settings import WalletSettings
@@ -52,15 +53,17 @@ def kind_of(reference: str) -> PaymentKind | None:
     return {prefix: kind for kind, prefix in _PREFIX.items()}.get(reference[:2])
 
 
-def create_deposit(person: Identity, amount: Money, provider_name: str) -> str:
+def create_deposit(
+    person_id: int, amount: Money, provider_name: str, pointer: str | None = "/amount"
+) -> str:
     """Begin a deposit; returns its reference. The provider is called by a job.
 
     Raises:
         ProviderUnknownError, CurrencyNotOfferedError, PaymentTooLargeError: see their words.
     """
-    check(amount, provider_name, PaymentKind.DEPOSIT)
-    account = _LEDGER.open_account("main", amount.currency, owner_id=person.id)
-    return _insert(PaymentKind.DEPOSIT, person, account, amount, provider_name)
+    check(amount, provider_name, PaymentKind.DEPOSIT, pointer)
+    account = _LEDGER.open_account("main", amount.currency, owner_id=person_id)
+    return _insert(PaymentKind.DEPOSIT, person_id, account, amount, provider_name)
 
 
 def create_payout(person: Identity, amount: Money, provider_name: str, destination: str) -> str:
@@ -79,7 +82,7 @@ def create_payout(person: Identity, amount: Money, provider_name: str, destinati
     )
     hold_id = session.execute(select(Hold.id).where(Hold.reference == held.reference)).scalar_one()
     more = {"destination": destination, "hold_id": hold_id, "reference": reference}
-    return _insert(PaymentKind.PAYOUT, person, account, amount, provider_name, **more)
+    return _insert(PaymentKind.PAYOUT, person.id, account, amount, provider_name, **more)
 
 
 def start(reference: str) -> None:
@@ -250,7 +253,7 @@ def _reference(kind: PaymentKind) -> str:
 
 def _insert(
     kind: PaymentKind,
-    person: Identity,
+    person_id: int,
     account_id: int,
     amount: Money,
     provider_name: str,
@@ -258,7 +261,7 @@ def _insert(
 ) -> str:
     values = {
         "reference": _reference(kind),
-        "identity_id": person.id,
+        "identity_id": person_id,
         "account_id": account_id,
         "amount_minor": amount.minor,
         "currency": amount.currency,
@@ -337,6 +340,7 @@ def _book(found: queries.Payment, event: ProviderEvent, actor_id: int | None) ->
     else:
         sides = [Entry(outside, -amount), Entry(found.account_id, amount)]
         posted = _LEDGER.post(sides, **named)
+        earmarks.set_aside(found.reference, found.account_id, amount)
     return int(
         session.execute(
             select(Transfer.id).where(Transfer.reference == posted.reference)
