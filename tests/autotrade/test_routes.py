@@ -267,6 +267,8 @@ def test_the_catalogue_and_ticks_are_the_staffs(market):
         assert market.call(method, address, user, json=body).status_code == 403
         answer = market.call(method, address, manager, json=body)
         assert answer.status_code == status, answer.text
+        if status == 201:
+            assert answer.headers["Location"].endswith(f"/car-models/{answer.json['id']}")
 
 
 # Whatever a signed-in person asks here is about himself, or makes something of his own.

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from flask import request
+
 from torg import etag
 from torg.errors import NotFoundError
 from torg_autotrade.errors import CarModelExistsError, CarModelUnknownError
@@ -27,7 +29,8 @@ def list_car_models(arguments: dict[str, Any]) -> Any:
 @blueprint.fails(CarModelExistsError)
 def create_car_model(arguments: dict[str, Any]) -> Any:
     """Enter a car model; dealers that prefer its like trade in it from now on."""
-    return single.car_model(catalogue.create(arguments))
+    made = catalogue.create(arguments)
+    return single.car_model(made), {"Location": f"{request.base_url.rstrip('/')}/{made}"}
 
 
 @blueprint.route("/car-models/<int:car_model_id>", methods=["GET"])

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from marshmallow import validates_schema
+from marshmallow import ValidationError, validates_schema
 
-from torg.field_base import problem
+from torg.field_base import Message
 from torg.schemas import (
     Boolean,
     Decimal,
@@ -44,6 +44,11 @@ def price(description: str, **options: Any) -> MoneyField:
 def shown(minor: str, description: str = "", **options: Any) -> MoneyField:
     """An amount out of a column of minor units."""
     return MoneyField(minor=minor, description=description, **options)
+
+
+def wrong(place: str, code: str, template: str) -> ValidationError:
+    """A refusal by a check over several fields that points at one of them."""
+    return ValidationError({place: [Message(code, template)]})
 
 
 def percent(maximum: int, **options: Any) -> Decimal:
@@ -105,6 +110,11 @@ class Characteristics(Schema):
     classes = List(Enum(CLASSES), maximum=20, unique=True)
     year_min = Integer(minimum=1886, maximum=2100, example=2020)
     year_max = Integer(minimum=1886, maximum=2100, example=2026)
+
+    @validates_schema
+    def _years_in_order(self, data: dict[str, Any], **_options: Any) -> None:
+        if data.get("year_max", 2100) < data.get("year_min", 1886):
+            raise wrong("year_max", "years_reversed", "It may not be before year_min.")
 
 
 class CreateDealer(Schema):
@@ -230,8 +240,12 @@ class Tiers(Schema):
     @validates_schema
     def _once_each(self, data: dict[str, Any], **_options: Any) -> None:
         found = [each["at_purchases"] for each in data.get("tiers", ())]
-        if len(set(found)) != len(found):
-            raise problem("repeated", "Each number of purchases stands for one tier.")
+        message = Message("repeated", "Each number of purchases stands for one tier.")
+        again = [place for place, each in enumerate(found) if each in found[:place]]
+        if again:
+            raise ValidationError(
+                {"tiers": {place: {"at_purchases": [message]} for place in again}}
+            )
 
 
 class StockLine(Schema):
@@ -301,7 +315,7 @@ class ChangePromotion(Schema):
 def refuse_no_discount(data: dict[str, Any]) -> None:
     """Refuse zero per cent."""
     if data.get("percent") is not None and data["percent"] == 0:
-        raise problem("no_discount", "Zero per cent is no discount.")
+        raise wrong("percent", "no_discount", "Zero per cent is no discount.")
 
 
 class Promotion(Schema):

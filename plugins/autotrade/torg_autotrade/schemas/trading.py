@@ -5,7 +5,6 @@ from typing import Any
 
 from marshmallow import pre_dump, validates_schema
 
-from torg.field_base import problem
 from torg.schemas import (
     Boolean,
     Decimal,
@@ -20,7 +19,7 @@ from torg.schemas import (
     Timestamp,
 )
 from torg_autotrade.domain.words import KINDS, REASONS, STATUSES
-from torg_autotrade.schemas.market import Characteristics, country, price, shown
+from torg_autotrade.schemas.market import Characteristics, country, price, shown, wrong
 
 
 class CreateOffer(Schema):
@@ -35,7 +34,7 @@ class CreateOffer(Schema):
     @validates_schema
     def _one_wish(self, data: dict[str, Any], **_options: Any) -> None:
         if (data.get("car_model_id") is None) == (data.get("criteria") is None):
-            raise problem("one_of", "Give either car_model_id or criteria.")
+            raise wrong("car_model_id", "one_of", "Give either car_model_id or criteria.")
 
 
 class Offer(Schema):

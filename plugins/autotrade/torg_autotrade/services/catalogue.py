@@ -7,6 +7,8 @@ from sqlalchemy import ColumnElement, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from torg.db import session
+from torg.errors import FieldProblem
+from torg.i18n import gettext
 from torg_autotrade.errors import CarModelExistsError, CarModelUnknownError
 from torg_autotrade.models.market import CarModel, DealerStock
 
@@ -86,12 +88,13 @@ def change(car_model_id: int, given: Mapping[str, Any]) -> None:
     match(car_model_id=car_model_id)
 
 
-def require(car_model_id: int, *, or_in_stock: bool = False) -> None:
+def require(car_model_id: int, *, or_in_stock: bool = False, pointer: str = "") -> None:
     """Refuse an id that is no active model.
 
     Args:
         car_model_id: which.
         or_in_stock: whether one that was taken out will do while dealers still have it.
+        pointer: where the id stood in the body, if it did.
 
     Raises:
         CarModelUnknownError: it is none.
@@ -106,4 +109,6 @@ def require(car_model_id: int, *, or_in_stock: bool = False) -> None:
         session.execute(select(CarModel.id).where(CarModel.id == car_model_id, present)).first()
         is None
     ):
-        raise CarModelUnknownError
+        message = gettext("There is no such car model.")
+        found = [FieldProblem(pointer, CarModelUnknownError.code, message)] if pointer else []
+        raise CarModelUnknownError(errors=found)

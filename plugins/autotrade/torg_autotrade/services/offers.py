@@ -71,7 +71,7 @@ def place(
     minor = in_market(price, "max_price")
     quantity: int = given.get("quantity", 1)
     if given.get("car_model_id") is not None:
-        catalogue.require(given["car_model_id"], or_in_stock=True)
+        catalogue.require(given["car_model_id"], or_in_stock=True, pointer="/car_model_id")
     known = buyer(person_id)
     # One after the other for one buyer, so that the limit holds.
     session.execute(select(Buyer.id).where(Buyer.id == known.id).with_for_update(key_share=True))
