@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 PASSWORD = "a fine long sentence"
+HALF = "half@example.com"
 
 
 def _shape(answer: Any) -> tuple[int, set[str], set[str]]:
@@ -97,11 +98,69 @@ def test_such_an_account_can_never_be_confirmed_and_gets_no_mail(
     assert api.get("/me", token=api.token("stranger")).get_json()["email_verified"] is False
 
 
+STRANGERS = "the password of a stranger"
+
+
 def test_the_owner_of_the_address_still_signs_in_by_it(api: Any, known: Any) -> None:
-    api.register("stranger", email=known, password="the password of a stranger")
+    api.register("stranger", email=known, password=STRANGERS)
     token = api.log_in(known).get_json()["token"]
     assert api.get("/me", token=token).get_json()["username"] == "known"
-    assert api.log_in(known, "the password of a stranger").status_code == 401
+
+
+def test_signing_in_by_the_registered_address_does_not_tell_whether_it_was_known(
+    api: Any, known: Any, count_hashing: Any, count_queries: Any
+) -> None:
+    api.register("half", email=HALF)
+    seen = []
+    for name, email in (("fresh", "fresh@example.com"), ("taken", known), ("other", HALF)):
+        api.register(name, email=email, password=STRANGERS)
+        count_hashing.clear()
+        with count_queries() as count:
+            answer = api.log_in(email, STRANGERS)
+        kinds = [_kind(statement) for statement in count.statements]
+        me = api.get("/me", token=answer.get_json()["token"]).get_json()
+        assert me["username"] == name
+        seen.append((_shape(answer), list(count_hashing), kinds))
+    assert seen[0][0][0] == 200
+    assert seen.count(seen[0]) == len(seen)
+
+
+def test_of_several_that_claim_an_address_the_newest_signs_in_by_it(api: Any, known: Any) -> None:
+    """Were the first one of a fresh address meant too, a second registration would tell."""
+    seen = []
+    for email in ("fresh@example.com", known):
+        first, second = f"first {STRANGERS}", f"second {STRANGERS}"
+        api.register(f"{email[:5]}1", email=email, password=first)
+        api.register(f"{email[:5]}2", email=email, password=second)
+        seen.append([api.log_in(email, each).status_code for each in (first, second)])
+    assert seen == [[401, 200], [401, 200]]
+
+
+def test_who_proved_an_address_is_meant_before_who_claims_it(api: Any, known: Any) -> None:
+    api.register("again", email=known)
+    token = api.log_in(known).get_json()["token"]
+    assert api.get("/me", token=token).get_json()["username"] == "known"
+
+
+def test_claiming_an_address_wins_no_guesses_at_its_owners_password(api: Any, known: Any) -> None:
+    answers = []
+    for number in range(11):
+        guess = f"guess of a stranger {number}"
+        api.register(f"stranger{number}", email=known, password=guess)
+        answers.append(api.log_in(known, guess, at="198.51.100.7").status_code)
+    assert answers == [200] * 11
+    assert api.log_in("known", at="203.0.113.5").status_code == 429
+
+
+def test_wrong_passwords_of_who_claims_an_address_keep_its_owner_not_out(
+    api: Any, known: Any
+) -> None:
+    api.register("stranger", email=known, password=STRANGERS)
+    for number in range(11):
+        answer = api.log_in("stranger", "not the password", at=f"198.51.100.{number}")
+    assert answer.status_code == 429
+    assert api.log_in(known, STRANGERS).status_code == 429
+    assert api.log_in(known).status_code == 200
 
 
 def test_two_registrations_of_one_address_at_once_leave_one_owner(api: Any, sql: Any) -> None:
@@ -114,11 +173,21 @@ def test_two_registrations_of_one_address_at_once_leave_one_owner(api: Any, sql:
     assert sql("SELECT count(email), count(claimed_email) FROM auth_user") == [(1, 3)]
 
 
+@pytest.mark.parametrize(
+    ("names", "work"),
+    [
+        (("known", "unknown"), ["verify"]),
+        # Held against whoever proved the address and whoever claims it, or against nobody's.
+        (("known@example.com", "unknown@example.com", HALF), ["verify", "verify"]),
+    ],
+    ids=["names", "addresses"],
+)
 def test_signing_in_does_the_same_work_for_a_known_and_an_unknown_name(
-    api: Any, known: Any, count_hashing: Any, count_queries: Any
+    api: Any, known: Any, count_hashing: Any, count_queries: Any, names: Any, work: Any
 ) -> None:
+    api.register("half", email=HALF)
     seen = []
-    for name in (known, "known", "unknown", "unknown@example.com"):
+    for name in names:
         count_hashing.clear()
         with count_queries() as count:
             answer = api.log_in(name, "not the password")
@@ -127,7 +196,7 @@ def test_signing_in_does_the_same_work_for_a_known_and_an_unknown_name(
         }
         kinds = [_kind(statement) for statement in count.statements]
         seen.append((_shape(answer), body, list(count_hashing), kinds))
-    assert seen[0][2] == ["verify"]
+    assert seen[0][2] == work
     assert seen.count(seen[0]) == len(seen)
 
 

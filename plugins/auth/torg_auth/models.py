@@ -28,6 +28,12 @@ class User(Base):
     __table_args__ = (
         Index("uq_auth_user_username", text("lower(username)"), unique=True),
         Index("uq_auth_user_email", text("lower(email)"), unique=True),
+        Index(
+            "ix_auth_user_claimed_email",
+            text("lower(claimed_email)"),
+            "id",
+            postgresql_where=text("claimed_email IS NOT NULL"),
+        ),
         Index("ix_auth_user_created_at", "created_at", "id"),
         Index("ix_auth_user_search", "search", postgresql_using="gin"),
         CheckConstraint("email IS NULL OR claimed_email IS NULL", name="one_email"),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text
 
 from torg.db import session
 from torg.identity import IdentityRow
@@ -19,30 +19,60 @@ class LoginAccount:
     password_hash: str
     is_active: bool
     knows_place: bool
+    has_proved_email: bool
 
 
-def login_account(name: str, place: str, known_for_days: int) -> LoginAccount | None:
-    """The account of a username, an e-mail address or a confirmed number, ignoring case.
+def login_accounts(name: str, place: str, known_for_days: int) -> list[LoginAccount]:
+    """The accounts that a username, an address or a confirmed number may mean, ignoring case.
+
+    Only an address may mean two: the account that has proved it, and the newest one that has not.
+    Who registers with an address signs in by it whether or not it has an account already;
+    otherwise signing in would tell what registering keeps to itself. Of several that only claim an
+    address no older one is meant, whether or not it was the first, for the same reason.
 
     Args:
         name: one of them; only an address holds `@`, only a number begins with `+`.
         place: where the sign-in comes from.
         known_for_days: how long a place is remembered after a session there was last used.
     """
-    wanted = func.lower(User.email if "@" in name else User.username) == name.lower()
-    if name.startswith("+"):
-        wanted = User.phone == name
     known = exists().where(
         Session.user_id == User.id,
         Session.place == place,
         Session.last_used_at > func.clock_timestamp() - func.make_interval(0, 0, 0, known_for_days),
     )
-    row = session.execute(
-        select(User.id, User.password_hash, IdentityRow.is_active, known)
+    rows = session.execute(
+        select(
+            User.id,
+            User.password_hash,
+            IdentityRow.is_active,
+            known,
+            User.email_verified_at.is_not(None),
+        )
         .join(IdentityRow, IdentityRow.id == User.id)
-        .where(wanted)
-    ).one_or_none()
-    return None if row is None else LoginAccount(*row)
+        .where(_is_meant_by(name))
+    )
+    return [LoginAccount(*row) for row in rows]
+
+
+def _is_meant_by(name: str) -> ColumnElement[bool]:
+    if is_address(name):
+        has_it = func.lower(User.email) == name.lower()
+        proved, unproved = User.email_verified_at.is_not(None), User.email_verified_at.is_(None)
+        newest = func.greatest(
+            select(User.id).where(has_it, unproved).scalar_subquery(),
+            select(func.max(User.id))
+            .where(func.lower(User.claimed_email) == name.lower())
+            .scalar_subquery(),
+        )
+        return or_(User.id == newest, and_(has_it, proved))
+    if name.startswith("+"):
+        return User.phone == name
+    return func.lower(User.username) == name.lower()
+
+
+def is_address(name: str) -> bool:
+    """Whether somebody gave an e-mail address as his name."""
+    return "@" in name
 
 
 @dataclass(frozen=True, slots=True)

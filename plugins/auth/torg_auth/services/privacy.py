@@ -19,7 +19,7 @@ from torg.identity import Identity, set_active
 from torg_auth.errors import CredentialsWrongError, SessionNeededError
 from torg_auth.models import SecurityEventKind, User
 from torg_auth.queries import personal
-from torg_auth.queries.sign_in import login_account
+from torg_auth.queries.sign_in import login_accounts
 from torg_auth.services import avatars, known_names
 from torg_auth.services.callers import Caller
 from torg_auth.services.limiting import Attempts
@@ -84,7 +84,7 @@ def erase(owner: Identity, password: str, caller: Caller) -> None:
     if owner.session_id is None:
         raise SessionNeededError
     with unit_of_work("read"):
-        account = login_account(owner.username, caller.place, DEVICE_DAYS)
+        account = next(iter(login_accounts(owner.username, caller.place, DEVICE_DAYS)), None)
     attempts = Attempts.of(account, owner.username, caller)
     attempts.require_left()
     if account is None or not hasher().verify(account.password_hash, password):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy import func, insert, select, text, update
 
 from torg.config import plugin_settings
-from torg.db import in_transaction, session, unit_of_work
-from torg.errors import TooManyError, TorgError
+from torg.db import in_transaction, session
+from torg.errors import TorgError
 from torg.identity import IdentityRow, bump_access
 from torg_auth.emails import TOKEN_REUSED
 from torg_auth.errors import (
@@ -21,13 +21,13 @@ from torg_auth.errors import (
     SessionNotFoundError,
 )
 from torg_auth.models import RefreshToken, SecurityEventKind, Session, User
-from torg_auth.queries.sign_in import LoginAccount, login_account
+from torg_auth.queries.sign_in import LoginAccount
 from torg_auth.services import devices, tokens
 from torg_auth.services.callers import Caller
-from torg_auth.services.limiting import Attempts
 from torg_auth.services.mailing import tell_owner
 from torg_auth.services.outcomes import leaving_traces
 from torg_auth.services.passwords import hasher
+from torg_auth.services.recognising import recognise
 from torg_auth.services.record import record
 from torg_auth.settings import AuthSettings
 
@@ -51,7 +51,7 @@ class Tokens:
 def log_in(name: str, password: str, caller: Caller) -> Tokens:
     """Sign in by username or e-mail address.
 
-    Opens transactions of its own, so that none is held while the password is checked.
+    Opens transactions of its own.
 
     Raises:
         CredentialsWrongError: unknown name, wrong password or deactivated account, after the same
@@ -71,32 +71,10 @@ _CHECKS = 2
 
 
 def _try_to_log_in(name: str, password: str, caller: Caller) -> Tokens | None:
-    with unit_of_work("read"):
-        account = login_account(name, caller.place, tokens.DEVICE_DAYS)
-    attempts = Attempts.of(account, name, caller)
-    attempts.require_left()
-    right = hasher().verify(account.password_hash if account else None, password)
-    if account is None or not right or not account.is_active:
-        _refuse(account, attempts, caller)
-        raise CredentialsWrongError
-    attempts.require_left()
+    account = recognise(name, password, caller)
     outdated = hasher().is_outdated(account.password_hash)
     new_hash = hasher().hash(password) if outdated else None
     return in_transaction(lambda: _admit(account, new_hash, caller))
-
-
-def _refuse(account: LoginAccount | None, attempts: Attempts, caller: Caller) -> None:
-    user_id = account.id if account else None
-    kind = SecurityEventKind.LOGIN_FAILED
-    full: TooManyError | None = None
-    try:
-        attempts.count_failure()
-    except TooManyError as error:
-        kind, full = SecurityEventKind.LOGIN_LIMITED, error
-    with unit_of_work():
-        record(kind, caller, user_id=user_id)
-    if full is not None:
-        raise full
 
 
 def _admit(account: LoginAccount, new_hash: str | None, caller: Caller) -> Tokens | None:
