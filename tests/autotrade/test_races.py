@@ -1,7 +1,7 @@
 """Runs that overlap: each offer is charged once, each purchase made once; without the guard not."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from torg_autotrade.queries import selling
 from torg_autotrade.services import runs
@@ -65,6 +65,56 @@ def test_without_the_guard_parallel_runs_sell_an_offer_twice(market, monkeypatch
     assert len(market.sales()) > OFFERS
 
 
+def met(market, monkeypatch, *, within):
+    """What a cancellation finds while a run is stopped `within` one of its steps."""
+    model = market.car()
+    market.supplier({model: 10_000})
+    market.dealer(target_stock=1)
+    market.run("supply")
+    anna = market.person(1_000_000)
+    offer = market.offer(anna, model, 20_000)
+    is_reached, may_go_on = threading.Event(), threading.Event()
+    step = getattr(selling, within)
+
+    def stopped(*about, **more):
+        found = step(*about, **more)
+        is_reached.set()
+        assert may_go_on.wait(30)
+        return found
+
+    monkeypatch.setattr(selling, within, stopped)
+
+    def cancel():
+        with market.app.app_context():
+            return market.call("DELETE", f"/offers/{offer}", anna)
+
+    with ThreadPoolExecutor(2) as pool:
+        run = pool.submit(market.run, "sales")
+        assert is_reached.wait(30)
+        cancelled = pool.submit(cancel)
+        # Long enough for a cancellation that would not wait to be through.
+        has_waited = not wait([cancelled], timeout=0.4).done
+        may_go_on.set()
+        run.result()
+        return has_waited, cancelled.result(), market.found(offer)
+
+
+def test_who_cancels_an_offer_that_a_run_has_taken_up_waits_and_learns_that_it_is_filled(
+    market, monkeypatch
+):
+    has_waited, answer, offer = met(market, monkeypatch, within="lines")
+    assert (has_waited, answer.status_code, answer.json["state"]) == (True, 409, "filled")
+    assert (offer.status, len(market.sales())) == ("filled", 1)
+    assert market.prove() == []
+
+
+def test_without_the_lock_of_the_offer_the_cancellation_would_not_wait(market, monkeypatch):
+    read = selling.offers
+    monkeypatch.setattr(selling, "offers", lambda **asked: read(**{**asked, "lock": False}))
+    has_waited, answer, _ = met(market, monkeypatch, within="lines")
+    assert (has_waited, answer.status_code) == (False, 204)
+
+
 def test_parallel_supply_runs_buy_once_in_a_slot(market):
     models = [market.car() for _ in range(3)]
     market.supplier(dict.fromkeys(models, 10_000))
@@ -82,7 +132,8 @@ def test_a_run_again_in_the_same_slot_buys_nothing(market):
     dealer = market.dealer(target_stock=2)
     market.run("supply")
     market.work_sql("UPDATE autotrade_dealer SET target_stock = 9, supplied_slot = -1")
-    assert market.run("supply").dealt == 0 or market.stock(dealer, model).quantity == 2
+    assert market.run("supply").dealt == 0
+    assert market.stock(dealer, model).quantity == 2
     market.later(minutes=10)
     market.run("supply")
     assert market.stock(dealer, model).quantity == 9

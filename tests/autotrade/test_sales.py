@@ -59,6 +59,24 @@ def test_the_cheapest_of_all_dealers_sells_promotions_and_loyalty_counted(market
     assert market.prove() == []
 
 
+@pytest.mark.parametrize(
+    ("begins", "ends", "paid"),
+    [(0, 10, 990_000), (1, 10, 1_100_000), (-10, 0, 1_100_000), (-10, 1, 990_000)],
+)
+def test_a_promotion_is_in_force_from_its_first_instant_to_just_before_its_last(
+    market, begins, ends, paid
+):
+    model, dealer = stocked(market)
+    market.later(minutes=1)
+    times = {"starts_at": market.now, "ends_at": market.now}
+    for name, number in (("starts_at", begins), ("ends_at", ends)):
+        times[name] += timedelta(microseconds=number)
+    market.promote("dealer", dealer, **times)
+    market.offer(market.person(2_000_000), model, 1_500_000)
+    market.run("sales")
+    assert [sale.unit_price_minor for sale in market.sales()] == [paid]
+
+
 def test_equal_prices_go_to_the_older_stock_then_to_the_smaller_id(market):
     model = market.car()
     market.supplier({model: 1_000_000})
