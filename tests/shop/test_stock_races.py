@@ -1,8 +1,12 @@
 """Four hundred buyers of a hundred things: a hundred are sold. Without the guard more would be."""
 
+import json
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +15,8 @@ from sqlalchemy import text
 from torg import db
 from torg_shop.services import orders, stock
 
-STOCK, BUYERS, CONNECTIONS = 100, 400, 16
+STOCK, BUYERS, CONNECTIONS, KILLS = 100, 400, 16, 20
+SCRIPT = Path(__file__).parents[1] / "support" / "buyers_crowd.py"
 _CARTS = text(
     "WITH made AS (INSERT INTO shop_cart (owner_id) SELECT unnest(CAST(:people AS bigint[]))"
     " RETURNING id) INSERT INTO shop_cart_line"
@@ -97,6 +102,23 @@ def test_killed_connections_neither_oversell_nor_lose_stock(shop, crowd):
     placed, reserved = counted(shop, product)
     assert placed == reserved <= STOCK
     buy_all(shop, people)
+    assert counted(shop, product) == (STOCK, STOCK)
+
+
+def test_killed_processes_neither_oversell_nor_lose_stock(shop, crowd, torg_environment, tmp_path):
+    product, people = crowd
+    assert people == [*range(people[0], people[0] + BUYERS)]
+    url = shop.app.config["SQLALCHEMY_DATABASE_URI"]
+    words = (url, torg_environment.redis_url, tmp_path, CONNECTIONS, KILLS, people[0], people[-1])
+    said = subprocess.run(
+        [sys.executable, str(SCRIPT), *map(str, words)], capture_output=True, text=True, timeout=150
+    )
+    assert said.stderr == ""
+    outcome = json.loads(said.stdout)
+    assert outcome["killed"] == KILLS
+    # Who was killed after his order was made finds his cart empty when he tries again.
+    assert {*outcome["told"]} <= {"sold", "out_of_stock", "cart_empty"}
+    assert outcome["told"]["sold"] + outcome["told"].get("cart_empty", 0) == STOCK
     assert counted(shop, product) == (STOCK, STOCK)
 
 

@@ -9,16 +9,14 @@ again; it prints what reference each of them was given for each key.
 """
 
 import json
-import os
 import random
-import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import flask
+from forked_child import Child
 from sqlalchemy.exc import SQLAlchemyError
 
 from torg import db
@@ -117,46 +115,6 @@ class Hammer:
         amount = self.chance.choice([None, euro(self.chance.randint(1, 200))])
         named = self.named()
         BOOKS.reverse(reference, source=named["source"], key=named["key"], amount=amount)
-
-
-class Child:
-    """A forked process and the lines it writes."""
-
-    def __init__(self, life: Callable[[], None]) -> None:
-        self.reading, writing = os.pipe()
-        self.process = os.fork()
-        if self.process == 0:
-            os.dup2(writing, 1)
-            try:
-                life()
-                sys.stdout.flush()
-            finally:
-                os._exit(0)
-        os.close(writing)
-        os.set_blocking(self.reading, False)
-        self._rest = b""
-
-    def lines(self) -> list[str]:
-        """What it has written by now, whole lines."""
-        while True:
-            try:
-                some = os.read(self.reading, 65536)
-            except BlockingIOError:
-                break
-            if not some:
-                break
-            self._rest += some
-        *whole, self._rest = self._rest.split(b"\n")
-        return [line.decode() for line in whole]
-
-    def wait(self) -> None:
-        """Until it has ended."""
-        os.waitpid(self.process, 0)
-
-    def kill(self) -> None:
-        """`kill -9`."""
-        os.kill(self.process, signal.SIGKILL)
-        self.wait()
 
 
 def hammer(url: str, processes: int, seconds: int, *accounts: int) -> None:
