@@ -142,6 +142,19 @@ def test_the_keys_of_a_closed_account_open_nothing(confirmed: Any, api: Any) -> 
     assert _with(api, key).status_code == 401
 
 
+def test_a_forgotten_password_set_anew_revokes_the_keys(
+    confirmed: Any, api: Any, code_for: Any
+) -> None:
+    """Or whoever was in the account, and made one, would still be in it."""
+    key = _make(api, confirmed("anna"))["key"]
+    address = {"email": "anna@example.com"}
+    api.post("/password/forgot", address)
+    code = code_for(address["email"])
+    body = {**address, "code": code, "password": "another fine sentence"}
+    assert api.post("/password/reset", body).status_code == 204
+    assert _with(api, key).status_code == 401
+
+
 def test_a_key_makes_no_other_key(confirmed: Any, api: Any) -> None:
     key = _make(api, confirmed("anna"), "auth.api_key.create", READ)["key"]
     answer = _with(api, key, "POST", "/api-keys", {"name": "child", "scopes": [READ]})

@@ -113,6 +113,17 @@ def test_undoing_makes_the_codes_of_a_thief_void(
         assert api.post("/password/reset", body).status_code == 422
 
 
+def test_undoing_revokes_the_api_keys_of_a_thief(
+    api: Any, anna: str, change: Any, mails: Any
+) -> None:
+    change(anna, "email", "thief@new.example", at="thief@new.example")
+    wanted = {"name": "thief", "scopes": ["auth.profile.read"], "expires_in_days": 366}
+    key = api.post("/api-keys", wanted, token=anna).get_json()["key"]
+    assert api.get("/me", token=key).status_code == 200
+    assert _undo(api, _undo_token(mails("anna@example.com")[0].text)).status_code == 200
+    assert api.get("/me", token=key).status_code == 401
+
+
 def test_undoing_helps_also_after_a_thief_closed_the_account(
     api: Any, anna: str, change: Any, mails: Any, sql: Any
 ) -> None:

@@ -16,7 +16,7 @@ from torg_auth.domain.codes import Purpose
 from torg_auth.emails import PASSWORD_CHANGED
 from torg_auth.errors import CodeInvalidError
 from torg_auth.models import SecurityEventKind, User
-from torg_auth.services import codes, texts
+from torg_auth.services import api_keys, codes, texts
 from torg_auth.services.accounts import confirm_address
 from torg_auth.services.callers import Caller
 from torg_auth.services.mailing import tell_owner
@@ -59,7 +59,7 @@ def _reached_by(phone: str) -> tuple[int, str] | None:
 
 
 def reset_by_mail(email: str, code: str, password: str, caller: Caller) -> None:
-    """Set a new password by the mailed code and end every session.
+    """Set a new password by the mailed code and end every session and API key.
 
     It also confirms the address, because the code proves that its mails are read.
 
@@ -72,7 +72,7 @@ def reset_by_mail(email: str, code: str, password: str, caller: Caller) -> None:
 
 
 def reset_by_phone(phone: str, code: str, password: str, caller: Caller) -> None:
-    """Set a new password by the code of a text message and end every session.
+    """Set a new password by the code of a text message and end every session and API key.
 
     Raises:
         PasswordRefusedError: the new password is too weak; the code is not used up.
@@ -107,5 +107,8 @@ def _set(user_id: int, password_hash: str, caller: Caller) -> None:
     # A change asked for by whoever knew the old password must not come true afterwards.
     codes.void(user_id, *PURPOSES.values())
     end_all_sessions(user_id, "password_reset", caller)
+    # Mails tell whoever finds a stranger in his account to set a new password: then a key that the
+    # stranger made has to go as well.
+    api_keys.revoke_all(user_id)
     event_id = record(SecurityEventKind.PASSWORD_RESET, caller, user_id=user_id)
     tell_owner(PASSWORD_CHANGED, user_id, caller, key=str(event_id))

@@ -1,7 +1,7 @@
 """Taking a change back by the link that the old address got.
 
-Whoever follows it in time gets the account back as it was, and everybody is signed out: if the
-change was not the owner's, somebody else was in.
+Whoever follows it in time gets the account back as it was, and everybody is signed out, programs
+with an API key too: if the change was not the owner's, somebody else was in.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from torg_auth.errors import LinkInvalidError
 from torg_auth.models import SecurityEventKind
 from torg_auth.models_changes import PendingChange
 from torg_auth.queries import changes as queries
+from torg_auth.services import api_keys
 from torg_auth.services.applying import set_value, void_codes
 from torg_auth.services.callers import Caller
 from torg_auth.services.levels import renew_level
@@ -106,8 +107,12 @@ def _follow_up(change: Any, kind: Kind, caller: Caller) -> None:
     void_codes(user_id, Kind.EMAIL)
     renew_level(user_id)
     end_all_sessions(user_id, "change_undone", caller)
+    # A key that a thief made meanwhile would keep the door open for as long as a year.
+    keys = api_keys.revoke_all(user_id)
     bump_access(user_id)
-    record(SecurityEventKind.CHANGE_UNDONE, caller, user_id=user_id, change=kind.value)
+    record(
+        SecurityEventKind.CHANGE_UNDONE, caller, user_id=user_id, change=kind.value, api_keys=keys
+    )
 
 
 def _locked(user_id: int) -> queries.Changing | None:
