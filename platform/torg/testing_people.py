@@ -86,6 +86,13 @@ class People:
         with unit_of_work(app=self._app):
             bump_access(person.id)
 
+    def rename(self, person: Person, username: str) -> None:
+        """Give somebody another name; his token stays."""
+        identity = replace(person.identity, username=username)
+        self._people[person.id] = replace(person, username=username, identity=identity)
+        with unit_of_work(app=self._app):
+            bump_access(person.id)
+
     def identity(self, token: str) -> Identity:
         """Whose token this is.
 

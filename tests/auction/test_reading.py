@@ -329,3 +329,14 @@ class TestReadyAnswers:
         site.bid(lot, site.person(), "10.00")
         changed = site.call("GET", f"/{lot}", headers={"If-None-Match": tag})
         assert changed.status_code == 200
+
+    def test_a_page_with_somebodys_former_name_is_no_304(self, site):
+        lot, ann = site.create()["id"], site.person()
+        site.bid(lot, ann, "10.00")
+        tag = site.call("GET", f"/{lot}").headers["ETag"]
+        site.people.rename(ann, "annette")
+        # A page is kept for a second, under whatever name.
+        site.database.all("SELECT pg_sleep(1.1)")
+        changed = site.call("GET", f"/{lot}", headers={"If-None-Match": tag})
+        assert changed.status_code == 200
+        assert changed.json["high_bidder"] == changed.json["bids"][0]["username"] == "annette"

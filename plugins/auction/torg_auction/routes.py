@@ -91,7 +91,10 @@ def get_auction(auction_id: int) -> Any:
     facts = views.detail(auction_id)
     if (seconds := views.seconds_until_change(facts)) is not None:
         ready_answers.valid_for(seconds)
-    etag.attach(etag.of([auction_id, facts["status"], facts["updated_at"], facts["bid_count"]]))
+    # Bids never change, but the names of who placed them may.
+    names = [facts["owner"], facts["winner"], *(bid.username for bid in facts["bids"])]
+    moved = [facts["status"], facts["updated_at"], facts["bid_count"]]
+    etag.attach(etag.of([auction_id, *moved, *names]))
     return facts
 
 

@@ -106,7 +106,7 @@ def forgot_password(arguments: dict[str, Any]) -> dict[str, bool]:
 @blueprint.fails(CodeInvalidError, PasswordRefusedError)
 @blueprint.transaction("statement")
 def reset_password(arguments: dict[str, Any]) -> None:
-    """Set a new password by the code that was sent. Every session and API key of the account ends."""
+    """Set a new password by the code that was sent. Every session and API key ends."""
     reset = recovery.reset_by_phone if "phone" in arguments else recovery.reset_by_mail
     reached_at = arguments.get("phone") or arguments["email"]
     reset(reached_at, arguments["code"], arguments["password"], present_caller())
