@@ -135,19 +135,14 @@ class Postgres:
     def _make_cluster(self) -> None:
         """Make the cluster under another name and rename it: half a cluster is never used."""
         unfinished = self._home.folder / "postgresql.new"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        self._home.data(unfinished.name)
-        # The builtin C.UTF-8 locale knows upper and lower case of every script and sorts the same
-        # on every machine, whatever locales its operating system has.
-        command: list[str | Path] = [
-            *(self._programs / "initdb", "-D", unfinished, "-U", "postgres", "--encoding=UTF8"),
-            *("--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
-            *("--auth-local=trust", "--auth-host=reject", "--no-instructions"),
-            *(("--no-sync",) if self._fast else ()),
-        ]
-        result = child_process.run(
-            command, runner=self._home.runner, folder=unfinished, environment=_environment()
-        )
+        # Search asks the operating system alone what a letter is: in C a quotation mark is one,
+        # and the word inside is not found. Some systems have no C.UTF-8.
+        for characters in ("C.UTF-8", "C"):
+            shutil.rmtree(unfinished, ignore_errors=True)
+            self._home.data(unfinished.name)
+            result = self._initdb(unfinished, characters)
+            if not result.returncode:
+                break
         if result.returncode:
             raise CommandError(
                 "PostgreSQL could not make its cluster",
@@ -155,6 +150,20 @@ class Postgres:
                 why=result.stdout[-2000:].strip(),
             )
         unfinished.rename(self._data)
+
+    def _initdb(self, folder: Path, characters: str) -> subprocess.CompletedProcess[str]:
+        # The builtin C.UTF-8 locale knows upper and lower case of every script and sorts the same
+        # on every machine, whatever locales its operating system has.
+        command: list[str | Path] = [
+            *(self._programs / "initdb", "-D", folder, "-U", "postgres", "--encoding=UTF8"),
+            *("--no-locale", f"--lc-ctype={characters}"),
+            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+            *("--auth-local=trust", "--auth-host=reject", "--no-instructions"),
+            *(("--no-sync",) if self._fast else ()),
+        ]
+        return child_process.run(
+            command, runner=self._home.runner, folder=folder, environment=_environment()
+        )
 
     def _wait_and_prepare(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS

@@ -325,6 +325,16 @@ def test_search_finds_stems_of_both_languages_and_beginnings_of_words(
     assert {item.id for item in page["items"]} == {ids[name] for name in expected}
 
 
+@pytest.mark.parametrize("word", ["восток", "ВОСТОК", "nord", "ouest", "süd", "ost"])
+def test_a_word_in_quotation_marks_of_any_kind_is_found(session: Session, word: str) -> None:
+    number = next(_ids)
+    title = "Автосалон «Восток», “Nord”, ‹Ouest›, „Süd“ — ‘Ost’"
+    session.add(thing(id=number, title=title))
+    session.flush()
+    page = Things.page(STATEMENT, load(search=word), session=session)
+    assert [item.id for item in page["items"]] == [number]
+
+
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40))
 def test_no_search_text_is_an_error(session: Session, text: str) -> None:
