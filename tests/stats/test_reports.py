@@ -91,6 +91,12 @@ def test_a_question_that_cannot_be_answered_is_not_kept(market, anna):
     assert market.call("reports", anna, "POST", json=body).status_code == 422
 
 
+def test_a_name_of_blanks_is_none(market, anna):
+    answer = market.call("reports", anna, "POST", json={"name": "  ", "question": QUESTION})
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/name")
+    assert create(market, anna, name=" Gross ").json["name"] == "Gross"
+
+
 def test_its_answer_is_about_the_whole_days_before_today(market, anna):
     sell_yesterday(market)
     market.sell(dt.datetime.now(dt.UTC).isoformat(), 9999)

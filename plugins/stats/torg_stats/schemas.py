@@ -256,7 +256,7 @@ class KeptQuestion(Words):
 class CreateReport(Schema):
     """A report to keep."""
 
-    name = Text(minimum=1, maximum=100, required=True, example="Revenue by dealer")
+    name = Text(maximum=100, strip=True, required=True, example="Revenue by dealer")
     question = Nested(KeptQuestion, required=True)
     schedule = Enum(
         SCHEDULES,
@@ -268,7 +268,7 @@ class CreateReport(Schema):
 class ChangeReport(Schema):
     """What is to change; the rest stays."""
 
-    name = Text(minimum=1, maximum=100, example="Revenue by dealer")
+    name = Text(maximum=100, strip=True, example="Revenue by dealer")
     question = Nested(KeptQuestion)
     schedule = Enum(SCHEDULES)
 
