@@ -35,9 +35,14 @@ def make_shop(
     """Makes applications with the shop, on databases of their own, for a module."""
     maker = AppMaker(torg_environment, tmp_path_factory.mktemp("shop"))
 
-    def make(*more: str, storage_url: str | None = None, **section: Any) -> Shop:
+    def make(
+        *more: str, storage_url: str | None = None, sandbox: bool = False, **section: Any
+    ) -> Shop:
         host = {} if storage_url is None else {"storage_url": storage_url}
-        return Shop(maker([*more, "shop"], sections={"shop": section}, **host))
+        sections: dict[str, dict[str, object]] = {"shop": section}
+        if sandbox:
+            sections["wallet"] = {"sandbox": True}
+        return Shop(maker([*more, "shop"], sections=sections, **host))
 
     yield make
     maker.close()

@@ -7,7 +7,7 @@ import click
 
 from torg import hookimpl
 from torg.contracts import Service
-from torg.events import Event
+from torg.events import Event, Subscription
 from torg.jobs import Job
 from torg.mail import MailTemplate
 from torg.schedules import Schedule
@@ -16,6 +16,7 @@ from torg_shop import commands, emails, jobs, metrics, personal, sample
 from torg_shop.models import MODELS
 from torg_shop.routes import blueprint
 from torg_shop.schemas.orders import OrderHappened
+from torg_shop.services import provider_payments
 from torg_shop.services.offering import ShopCatalogue
 from torg_shop.services.trading import ShopTrading
 from torg_shop.settings import ShopSettings
@@ -81,6 +82,14 @@ def torg_events() -> Iterable[Event]:
     """What others may hear."""
     names = ("order_placed", "order_paid", "order_cancelled")
     return [Event(f"shop.{name}", "1.0", OrderHappened) for name in names]
+
+
+@hookimpl
+def torg_subscriptions() -> Iterable[Subscription]:
+    """How payments by providers end."""
+    return [
+        Subscription("wallet.deposit_ended", provider_payments.heard, versions=">=1,<2"),
+    ]
 
 
 @hookimpl

@@ -96,6 +96,27 @@ class PointsRefusedError(InvalidError):
     detail = "These points cannot pay a part of this order."
 
 
+class PaymentUnderWayError(ConflictError):
+    """The order is being paid by this provider already: finish that payment, or choose another one.
+
+    `reference` names it.
+    """
+
+    code = "payment_under_way"
+    title = "Being paid already"
+    detail = "The payment {reference} of this order is under way."
+    public = ("reference",)
+
+
+class TooManyPaymentsError(ConflictError):
+    """The order was tried to be paid by providers as often as it may be: pay from the wallet."""
+
+    code = "too_many_payments"
+    title = "Tried too often"
+    detail = "An order can be tried to be paid by providers at most {most} times."
+    public = ("most",)
+
+
 class OrderStepError(ConflictError):
     """The order's statuses do not allow this now."""
 

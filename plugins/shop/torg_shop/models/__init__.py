@@ -13,6 +13,7 @@ from torg_shop.models.catalogue import (
 from torg_shop.models.coupons import Coupon, CouponUse
 from torg_shop.models.media import Media
 from torg_shop.models.orders import Order, OrderEvent, OrderLine, Reservation
+from torg_shop.models.payments import Payment
 
 _CATALOGUE = (
     *(Category, Tag, Product, ProductReady, ProductTag, StockLevel, BoughtTogether),
@@ -20,6 +21,6 @@ _CATALOGUE = (
 )
 _TRADING = (
     *(Cart, CartLine, CartStart, Coupon, Order, OrderLine, OrderEvent, CouponUse),
-    Reservation,
+    *(Reservation, Payment),
 )
 MODELS = (*_CATALOGUE, *_TRADING)

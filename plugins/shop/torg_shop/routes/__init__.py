@@ -9,6 +9,7 @@ from torg_shop.routes import (
     exchange,
     media,
     orders,
+    payments,
 )
 from torg_shop.routes.blueprint import blueprint
 
@@ -22,4 +23,5 @@ __all__ = [
     "exchange",
     "media",
     "orders",
+    "payments",
 ]

@@ -103,6 +103,33 @@ class PlaceOrder(Schema):
     )
 
 
+class BeginPayment(Schema):
+    """By whom the order is to be paid."""
+
+    provider = Text(maximum=64, pattern="[a-z][a-z0-9_]*", required=True, example="sandbox")
+
+
+class Payment(Schema):
+    """A payment by a provider.
+
+    It is `under_way`; it has paid the order (`applied`); it came when the order no longer waited
+    for it, and its money stays in your wallet (`kept`); or it `failed`.
+    """
+
+    reference = Text(
+        maximum=40,
+        example="DP0123456789ABCDEF01234567",
+        description="Also that of the deposit in your wallet.",
+    )
+    provider = Text(maximum=64, example="sandbox")
+    status = Enum(("under_way", "applied", "kept", "failed"))
+    amount = MoneyField(minor="total_minor")
+    next_step = Text(maximum=2000, minimum=0, description="What to do now.")
+    reason = Text(maximum=500, minimum=0, description="Why it failed.")
+    created_at = Timestamp()
+    updated_at = Timestamp()
+
+
 class OrderLine(Schema):
     """What was ordered, as it was called and priced then."""
 

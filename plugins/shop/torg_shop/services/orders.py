@@ -114,7 +114,7 @@ def place(
     transfer = payments.take(order) if pays_now else None
     bonus.spend(order)
     if pays_now:
-        _settle(order, transfer, buyer_id)
+        settle(order, transfer, buyer_id)
     number: str = order.number
     return number
 
@@ -126,11 +126,11 @@ def pay(number: str, buyer_id: int) -> None:
         NotFoundError: the buyer has no such order.
         OrderStepError: it does not await payment.
     """
-    order = _locked(number, buyer_id)
-    _require(order, {"payment": "paid"})
+    order = locked(number, buyer_id)
+    require(order, {"payment": "paid"})
     # Before the money: stock is locked before accounts.
     stock.close_reservation(order.id, "taken")
-    _settle(order, payments.take(order), buyer_id)
+    settle(order, payments.take(order), buyer_id)
 
 
 def confirm_payment(number: str, actor_id: int) -> None:
@@ -140,10 +140,10 @@ def confirm_payment(number: str, actor_id: int) -> None:
         NotFoundError: there is no such order.
         OrderStepError: it does not await payment.
     """
-    order = _locked(number)
-    _require(order, {"payment": "paid"})
+    order = locked(number)
+    require(order, {"payment": "paid"})
     stock.close_reservation(order.id, "taken")
-    _settle(order, None, actor_id)
+    settle(order, None, actor_id)
 
 
 def cancel(number: str, *, buyer_id: int | None = None, actor_id: int | None = None) -> None:
@@ -158,7 +158,7 @@ def cancel(number: str, *, buyer_id: int | None = None, actor_id: int | None = N
         NotFoundError: there is no such order, or it is somebody else's.
         OrderStepError: it is shipped or cancelled already.
     """
-    order = _locked(number, buyer_id)
+    order = locked(number, buyer_id)
     was_paid = order.payment_status == "paid"
     steps = {
         "order": "cancelled",
@@ -182,7 +182,7 @@ def ship(number: str, actor_id: int) -> None:
         NotFoundError: there is no such order.
         OrderStepError: it is not paid, or shipped or cancelled already.
     """
-    order = _locked(number)
+    order = locked(number)
     if order.payment_status != "paid":
         raise _refused(order)
     _step(order, {"order": "completed", "fulfilment": "shipped"}, actor_id)
@@ -196,7 +196,7 @@ def refund(number: str, actor_id: int) -> None:
         NotFoundError: there is no such order.
         OrderStepError: it is not paid, or refunded already.
     """
-    order = _locked(number)
+    order = locked(number)
     if order.payment_status != "paid":
         raise _refused(order)
     if order.fulfilment_status == "unfulfilled":
@@ -222,6 +222,45 @@ def cancel_expired(number: str) -> bool:
         return False
     cancel(number)
     return True
+
+
+def locked(number: str, buyer_id: int | None = None) -> Any:
+    """The order, locked.
+
+    Raises:
+        NotFoundError: there is none, or it is somebody else's.
+    """
+    asked = select(*Order.__table__.columns).where(Order.number == number)
+    if buyer_id is not None:
+        asked = asked.where(Order.buyer_id == buyer_id)
+    order = session.execute(asked.with_for_update()).one_or_none()
+    if order is None:
+        raise NotFoundError
+    return order
+
+
+def require(order: Any, steps: Mapping[str, str]) -> None:
+    """See that statuses may take these steps.
+
+    Raises:
+        OrderStepError: one of them may not.
+    """
+    for kind, following in steps.items():
+        if not statuses.may_step(kind, getattr(order, _COLUMNS[kind]), following):
+            raise _refused(order)
+
+
+def settle(order: Any, transfer: str | None, actor_id: int) -> None:
+    """Write down that a locked order is paid; its goods have left the stock.
+
+    Args:
+        order: its row.
+        transfer: what it took from a wallet, if it did.
+        actor_id: who paid, or saw the money.
+    """
+    _step(order, {"payment": "paid"}, actor_id, transfer=transfer)
+    bonus.earn(order)
+    telling.paid(order)
 
 
 def _cost(found: list[dict[str, Any]], expected_total: Money | None) -> Money:
@@ -286,41 +325,13 @@ def _set_aside(found: list[dict[str, Any]]) -> None:
         raise OutOfStockError(errors=_places(found, "out_of_stock"))
 
 
-def _settle(order: Any, transfer: str | None, actor_id: int) -> None:
-    """Write down that an order is paid; its goods have left the stock."""
-    _step(order, {"payment": "paid"}, actor_id, transfer=transfer)
-    bonus.earn(order)
-    telling.paid(order)
-
-
-def _locked(number: str, buyer_id: int | None = None) -> Any:
-    """The order, locked.
-
-    Raises:
-        NotFoundError: there is none, or it is somebody else's.
-    """
-    asked = select(*Order.__table__.columns).where(Order.number == number)
-    if buyer_id is not None:
-        asked = asked.where(Order.buyer_id == buyer_id)
-    order = session.execute(asked.with_for_update()).one_or_none()
-    if order is None:
-        raise NotFoundError
-    return order
-
-
-def _require(order: Any, steps: Mapping[str, str]) -> None:
-    for kind, following in steps.items():
-        if not statuses.may_step(kind, getattr(order, _COLUMNS[kind]), following):
-            raise _refused(order)
-
-
 def _step(order: Any, steps: Mapping[str, str], actor_id: int | None, **more: Any) -> None:
     """Let statuses take their steps, all or none, and write them down.
 
     Raises:
         OrderStepError: one of them may not.
     """
-    _require(order, steps)
+    require(order, steps)
     values = {_COLUMNS[kind]: following for kind, following in steps.items()}
     session.execute(
         update(Order)
