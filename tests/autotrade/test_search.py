@@ -47,6 +47,23 @@ def test_offers_and_deals_are_found_by_words(traded, path, words, number):
         assert len(rest["items"]) == 1
 
 
+def test_staff_sees_the_offers_of_all_and_people_their_own(traded):
+    market, anna, staff = traded
+    ben = market.person(3_000_000)
+    body = {"criteria": {"makes": ["Tatra"]}, "max_price": {"amount": "1.00", "currency": "EUR"}}
+    made = market.send("POST", "/offers", ben, body)
+    assert [each["id"] for each in market.get("/offers", ben)["items"]] == [made["id"]]
+    every = market.get("/offers", staff)["items"]
+    assert len(every) == 4
+    found = market.get("/offers", staff, buyer_id=made["buyer_id"])["items"]
+    assert [each["id"] for each in found] == [made["id"]]
+    place = f"/offers/{made['id']}"
+    assert market.get(place, ben) == market.get(place, staff)
+    assert market.call("GET", place, anna).status_code == 404
+    assert market.call("DELETE", place, staff).status_code == 404
+    assert market.call("GET", place).status_code == 401
+
+
 def test_a_search_finds_nothing_of_others(traded):
     market, _, _ = traded
     stranger = market.person()

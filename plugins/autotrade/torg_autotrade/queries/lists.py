@@ -226,6 +226,7 @@ class OfferListing(Listing):
     filters: ClassVar[dict[str, Filter]] = {
         "status": one_of(Enum(words.STATUSES), Offer.status),
         "reason": one_of(Enum(words.REASONS), Offer.reason),
+        "buyer_id": equals(Id(), Offer.buyer_id),
         "car_model_id": equals(Id(), Offer.car_model_id),
         "price_min": amount_at_least(Offer.max_price_minor, Offer.currency),
         "price_max": amount_at_most(Offer.max_price_minor, Offer.currency),
@@ -241,6 +242,7 @@ class SaleListing(Listing):
     default_sort = "-id"
     filters: ClassVar[dict[str, Filter]] = {
         "dealer_id": equals(Id(), Sale.dealer_id),
+        "buyer_id": equals(Id(), Sale.buyer_id),
         "car_model_id": equals(Id(), Sale.car_model_id),
         "offer_id": equals(Id(), Sale.offer_id),
         "price_min": amount_at_least(Sale.unit_price_minor, Sale.currency),
@@ -314,12 +316,10 @@ RUNS: Select[Any] = select(*_columns(Run))
 # These ask for the parameter `person_id`: whose they are.
 OWN_DEALERS = DEALERS.where(Dealer.owner_id == PERSON)
 OWN_SUPPLIERS = SUPPLIERS.where(Supplier.owner_id == PERSON)
-OWN_OFFERS: Select[Any] = (
-    select(*_OFFERS, Sale.id.label("sale_id"))
-    .join(Buyer, Buyer.id == Offer.buyer_id)
-    .outerjoin(Sale, Sale.offer_id == Offer.id)
-    .where(Buyer.identity_id == PERSON)
+OFFERS: Select[Any] = select(*_OFFERS, Sale.id.label("sale_id")).outerjoin(
+    Sale, Sale.offer_id == Offer.id
 )
+OWN_OFFERS = OFFERS.join(Buyer, Buyer.id == Offer.buyer_id).where(Buyer.identity_id == PERSON)
 SALES: Select[Any] = select(
     *_columns(Sale), _days(Sale.stocked_at, Sale.sold_at).label("days_in_stock")
 )

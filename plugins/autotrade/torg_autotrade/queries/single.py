@@ -67,8 +67,10 @@ def promotion(promotion_id: int) -> Row[Any] | None:
     return _one(lists.PROMOTIONS.where(Promotion.id == promotion_id))
 
 
-def offer(offer_id: int, person_id: int) -> Row[Any] | None:
-    """One's own offer."""
+def offer(offer_id: int, person_id: int | None) -> Row[Any] | None:
+    """One's own offer; None sees all."""
+    if person_id is None:
+        return _one(lists.OFFERS.where(Offer.id == offer_id))
     return _one(lists.OWN_OFFERS.where(Offer.id == offer_id), {"person_id": person_id})
 
 

@@ -34,7 +34,9 @@ class _TickQuery(QuerySchema):
 @blueprint.arguments(lists.OfferListing.arguments(), location="query")
 @blueprint.response(200, lists.OfferListing.envelope(shapes.Offer))
 def list_offers(arguments: dict[str, Any]) -> Any:
-    """List your own offers, newest first."""
+    """List your own offers (staff: all), newest first."""
+    if identity.current().may(ALL_DEALS):
+        return lists.OfferListing.page(lists.OFFERS, arguments)
     return lists.OfferListing.page(lists.OWN_OFFERS, arguments, _me())
 
 
@@ -59,8 +61,9 @@ def create_offer(arguments: dict[str, Any]) -> Any:
 @blueprint.response(200, shapes.Offer)
 @blueprint.fails(NotFoundError)
 def get_offer(offer_id: int) -> Any:
-    """Show your offer."""
-    return _found(single.offer(offer_id, identity.current().id))
+    """Show your offer (staff: any)."""
+    person = identity.current()
+    return _found(single.offer(offer_id, None if person.may(ALL_DEALS) else person.id))
 
 
 @blueprint.route("/offers/<int:offer_id>", methods=["DELETE"])

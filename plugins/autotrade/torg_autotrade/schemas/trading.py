@@ -41,6 +41,7 @@ class Offer(Schema):
     """An offer and how it stands."""
 
     id = Id()
+    buyer_id = Id()
     car_model_id = Id(allow_none=True)
     criteria = Nested(Characteristics, allow_none=True)
     max_price = shown("max_price_minor", "For one car.")
