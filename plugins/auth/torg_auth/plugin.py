@@ -5,8 +5,10 @@ from typing import Any
 
 import click
 import flask
+import structlog
 from flask import current_app
 from pydantic import BaseModel
+from sqlalchemy.exc import OperationalError
 
 from torg import hookimpl
 from torg.contracts import Service
@@ -28,6 +30,8 @@ from torg_auth.routes import blueprint
 from torg_auth.services import access, directory, privacy, reception, tokens, worth
 from torg_auth.settings import AuthSettings
 from torg_metrics import Metric, Ratio
+
+_log = structlog.get_logger(__name__)
 
 
 @hookimpl
@@ -126,9 +130,13 @@ def torg_on_enable() -> None:
 @hookimpl
 def torg_ready(app: flask.Flask) -> None:
     """The same for a plugin without tables, which is switched on without an upgrade."""
-    with unit_of_work(app=app):
-        if not access.is_in_line():
-            access.sync()
+    try:
+        with unit_of_work(app=app):
+            if not access.is_in_line():
+                access.sync()
+    except OperationalError as error:
+        # Nothing is lost: the next start looks again, and roles that were written before count.
+        _log.warning("roles_not_compared", error=str(error.orig).strip())
 
 
 @hookimpl
