@@ -85,6 +85,7 @@ def test_nobody_hands_on_what_he_may_not_do_himself(confirmed: Any, api: Any) ->
         assert answer.status_code == 403
         assert answer.get_json()["code"] == "scope_not_own"
         assert answer.get_json()["scopes"] == [foreign]
+        assert [each["pointer"] for each in answer.get_json()["errors"]] == ["/scopes/1"]
     assert api.get("/api-keys", token=token).get_json()["items"] == []
 
 

@@ -253,6 +253,7 @@ def test_neither_nor_both_pictures_are_refused(confirmed: Any, api: Any) -> None
         answer = api.call("PUT", "/me/avatar", body, token=token)
         assert answer.status_code == 400, answer.get_json()
         assert answer.get_json()["code"] == "picture_missing"
+        assert answer.get_json()["errors"][0]["pointer"] == "/image"
 
 
 @pytest.mark.parametrize(

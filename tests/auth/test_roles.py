@@ -67,6 +67,8 @@ def test_nothing_can_be_carried_that_no_plugin_declares(api: Any, chief: Any, sq
     answer = _put(api, chief, "user", SEE, "shop.cart.use", "*")
     assert answer.status_code == 422
     assert answer.get_json()["permissions"] == ["*", "shop.cart.use"]
+    pointers = [each["pointer"] for each in answer.get_json()["errors"]]
+    assert pointers == ["/permissions/2", "/permissions/1"]
     assert sql("SELECT * FROM auth_role_permission ORDER BY role_id, permission") == before
 
 

@@ -90,6 +90,19 @@ def test_a_deactivated_account_is_out_at_once_and_comes_back(api: Any, chief: An
     assert api.log_in("anna").status_code == 200
 
 
+def test_what_staff_change_moves_the_time_of_the_last_change(api: Any, chief: Any) -> None:
+    api.register("anna")
+    path = f"/admin/users/{_id(api, api.token('anna'))}"
+
+    def moment(body: Any) -> str:
+        changed = api.patch(path, body, token=chief) if body else api.get(path, token=chief)
+        return str(changed.get_json()["updated_at"])
+
+    bodies = (None, {"is_active": False}, {"is_active": False}, {"roles": []})
+    before, closed, closed_already, deprived = [moment(body) for body in bodies]
+    assert before < closed == closed_already < deprived
+
+
 def test_a_role_given_or_taken_counts_from_the_next_request_on(api: Any, chief: Any) -> None:
     api.register("anna")
     token = api.token("anna")
@@ -108,8 +121,9 @@ def test_a_role_given_or_taken_counts_from_the_next_request_on(api: Any, chief: 
 def test_a_role_that_does_not_exist_is_refused_by_name(api: Any, chief: Any) -> None:
     api.register("anna")
     number = _id(api, api.token("anna"))
-    answer = api.patch(f"/admin/users/{number}", {"roles": ["emperor"]}, token=chief)
+    answer = api.patch(f"/admin/users/{number}", {"roles": ["user", "emperor"]}, token=chief)
     assert answer.status_code == 422
+    assert answer.get_json()["errors"][0]["pointer"] == "/roles/1"
     assert answer.get_json()["role"] == "emperor"
     assert answer.get_json()["known_roles"] == ["admin", "manager", "user"]
 

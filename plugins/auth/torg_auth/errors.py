@@ -1,5 +1,7 @@
 """What accounts refuse, in their own words. How it reaches the client is the host's translator."""
 
+from collections.abc import Sequence
+
 from torg.errors import (
     ConflictError,
     FieldProblem,
@@ -129,6 +131,11 @@ class RoleUnknownError(InvalidError):
     detail = "There is no role {role}."
     public = ("role", "known_roles")
 
+    def __init__(self, *, role: str, place: int, known_roles: list[str]) -> None:
+        """Point at its place in the list `roles`."""
+        problem = FieldProblem(f"/roles/{place}", self.code, gettext(self.detail, role=role))
+        super().__init__(errors=[problem], role=role, known_roles=known_roles)
+
 
 class OwnAccessError(ConflictError):
     """You would lock yourself out: another administrator has to do this."""
@@ -173,6 +180,11 @@ class ScopeNotOwnError(ForbiddenError):
     title = "Not your permission"
     detail = "A key can only have scopes that are your own permissions."
     public = ("scopes",)
+
+    def __init__(self, *, scopes: list[str], wanted: Sequence[str]) -> None:
+        """Point at the place of each in the list that was `wanted`."""
+        message = gettext("This is not your own permission.")
+        super().__init__(errors=_at("scopes", self.code, message, scopes, wanted), scopes=scopes)
 
 
 class SessionNeededError(ForbiddenError):
@@ -255,6 +267,10 @@ class PictureMissingError(MalformedError):
     title = "No picture"
     detail = "Send one picture, as base64 in JSON or as an upload named image."
 
+    def __init__(self) -> None:
+        """Point at the field."""
+        super().__init__(errors=[FieldProblem("/image", self.code, gettext(self.detail))])
+
 
 class PictureRefusedError(InvalidError):
     """Accepted are whole PNG, JPEG, WebP and GIF pictures of at most 5 MiB and 25 megapixels."""
@@ -294,6 +310,12 @@ class PermissionUnknownError(InvalidError):
     detail = "No active plugin declares some of these permissions."
     public = ("permissions",)
 
+    def __init__(self, *, permissions: list[str], wanted: Sequence[str]) -> None:
+        """Point at the place of each in the list that was `wanted`."""
+        message = gettext("No active plugin declares it.")
+        problems = _at("permissions", self.code, message, permissions, wanted)
+        super().__init__(errors=problems, permissions=permissions)
+
 
 class RoleNeededError(ConflictError):
     """Plugins name this role in their declarations, so it cannot be removed; empty it instead."""
@@ -302,3 +324,10 @@ class RoleNeededError(ConflictError):
     title = "Role needed"
     detail = "The role {role} is declared by a plugin and cannot be removed."
     public = ("role",)
+
+
+def _at(
+    field: str, code: str, message: str, wrong: Sequence[str], wanted: Sequence[str]
+) -> list[FieldProblem]:
+    """One problem at the place of each wrong value in the list that was wanted."""
+    return [FieldProblem(f"/{field}/{wanted.index(each)}", code, message) for each in wrong]

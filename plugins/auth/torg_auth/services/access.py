@@ -125,9 +125,9 @@ def _ids_of(names: Iterable[str]) -> dict[str, int]:
         for row in session.execute(select(Role.name, Role.id).where(Role.is_active))
     }
     wanted = dict.fromkeys(names)
-    for name in wanted:
+    for place, name in enumerate(wanted):
         if name not in known:
-            raise RoleUnknownError(role=name, known_roles=sorted(known))
+            raise RoleUnknownError(role=name, place=place, known_roles=sorted(known))
     return {name: known[name] for name in wanted}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from torg.db import session
 from torg.identity import Identity, PermissionMissingError, set_active
@@ -71,6 +71,12 @@ def change(user_id: int, changes: Mapping[str, Any], actor: Identity, caller: Ca
     return show(user_id)
 
 
+def _touch(user_id: int) -> None:
+    """Note when the account was changed, though what changed stands in other tables."""
+    moment = func.clock_timestamp()
+    session.execute(update(User).where(User.id == user_id).values(updated_at=moment))
+
+
 def _require(actor: Identity, is_asked: bool, permission: str) -> None:
     if is_asked and not actor.may(permission):
         raise PermissionMissingError(permission=permission)
@@ -79,6 +85,7 @@ def _require(actor: Identity, is_asked: bool, permission: str) -> None:
 def _set_roles(user_id: int, names: list[str], actor: Identity, caller: Caller) -> None:
     given, taken = access.replace_roles(user_id, names)
     if given or taken:
+        _touch(user_id)
         record(
             SecurityEventKind.ROLES_CHANGED,
             caller,
@@ -95,5 +102,6 @@ def _set_active(user_id: int, wanted: bool, actor: Identity, caller: Caller) -> 
     if not wanted:
         end_all_sessions(user_id, "deactivated", caller)
     set_active(user_id, active=wanted)
+    _touch(user_id)
     kind = SecurityEventKind.ACTIVATED if wanted else SecurityEventKind.DEACTIVATED
     record(kind, caller, user_id=user_id, actor_id=actor.id)

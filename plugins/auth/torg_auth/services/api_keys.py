@@ -4,7 +4,7 @@ A key may do what its scopes name and its owner may do at that moment, whichever
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,9 +43,7 @@ class NewKey:
     last_used_at: datetime | None = None
 
 
-def create(
-    owner: Identity, name: str, scopes: Collection[str], days: int, caller: Caller
-) -> NewKey:
+def create(owner: Identity, name: str, scopes: Sequence[str], days: int, caller: Caller) -> NewKey:
     """Make a key for a program, in the present transaction.
 
     Args:
@@ -64,7 +62,7 @@ def create(
         raise SessionNeededError
     foreign = foreign_scopes(scopes, owner.permissions)
     if foreign:
-        raise ScopeNotOwnError(scopes=foreign)
+        raise ScopeNotOwnError(scopes=foreign, wanted=scopes)
     # One at a time for each account, or two at once could both find room.
     session.execute(select(User.id).where(User.id == owner.id).with_for_update(key_share=True))
     if queries.count_usable(owner.id) >= MOST_KEYS:

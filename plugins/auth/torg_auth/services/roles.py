@@ -4,7 +4,7 @@ What plugins declare is written by `torg_auth.services.access`; a decision made 
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select, text, update
@@ -58,7 +58,7 @@ def lock(name: str) -> RoleEntry | None:
     return profiles.role(name)
 
 
-def replace(name: str, wanted: Collection[str], actor: Identity, caller: Caller) -> RoleEntry:
+def replace(name: str, wanted: Sequence[str], actor: Identity, caller: Caller) -> RoleEntry:
     """Let a role, new or not, carry exactly these permissions, from the next request on.
 
     What plugins that are away at the moment declared stays as it was.
@@ -72,7 +72,7 @@ def replace(name: str, wanted: Collection[str], actor: Identity, caller: Caller)
     declared = set(plugins.permissions())
     unknown = sorted(set(wanted) - declared)
     if unknown:
-        raise PermissionUnknownError(permissions=unknown)
+        raise PermissionUnknownError(permissions=unknown, wanted=wanted)
     before = set(present.permissions) & declared if present is not None else set()
     role_id = _activate(name)
     given, taken = sorted(set(wanted) - before), sorted(before - set(wanted))
