@@ -13,6 +13,7 @@ from torg.db import db, session, unit_of_work
 from torg_autotrade import metrics
 from torg_autotrade.models.market import Dealer
 from torg_autotrade.models.trading import Sale
+from torg_autotrade.services import participants
 from torg_metrics import Facts
 
 FACTS = (
@@ -102,6 +103,49 @@ def test_stock_value_is_what_the_lots_that_are_left_cost(traded, rows):
     assert rows.total(metrics.STOCK_CARS, "dealer") == cars
 
 
+def stood(market, sale):
+    """Seconds in stock of the cars of a sale: the oldest go first, so counting finds them."""
+    units = [
+        lot.stocked_at
+        for lot in market.sql(
+            "SELECT l.quantity, l.stocked_at FROM autotrade_stock_lot l"
+            " JOIN autotrade_dealer_stock s ON s.id = l.stock_id"
+            " WHERE s.dealer_id = %s AND s.car_model_id = %s ORDER BY l.id",
+            *(sale.dealer_id, sale.car_model_id),
+        )
+        for _ in range(lot.quantity)
+    ]
+    before = sum(
+        each.quantity
+        for each in market.sales()
+        if each.id < sale.id
+        and (each.dealer_id, each.car_model_id) == (sale.dealer_id, sale.car_model_id)
+    )
+    taken = units[before : before + sale.quantity]
+    return sum(Decimal(str((sale.sold_at - each).total_seconds())) for each in taken)
+
+
+def test_each_car_of_a_sale_counts_the_days_since_it_came_itself(market):
+    model = market.car()
+    market.supplier({model: 1_000_000})
+    dealer = market.dealer(target_stock=1)
+    market.run("supply")
+    market.later(days=10)
+    owner = market.owner("dealer", dealer).identity
+    market.work(lambda: participants.change("dealer", owner, dealer, {"target_stock": 3}))
+    market.run("supply")
+    market.later(days=2)
+    market.offer(market.person(9_000_000), model, 2_000_000, quantity=3)
+    market.run("sales")
+    (sale,) = market.sales()
+    days = Decimal(12 + 2 + 2)
+    assert (sale.quantity, sale.stock_seconds) == (3, days * 86400)
+    assert stood(market, sale) == days * 86400
+    assert FactRows(market.app).total(metrics.STOCK_DAYS) == days
+    shown = market.get(f"/dealers/{dealer}/statistics", market.owner("dealer", dealer))
+    assert shown["days_in_stock"] == "5.3"
+
+
 def test_dealers_numbers_equal_a_slow_count(traded, rows):
     sales = traded.sales()
     for dealer in {each.dealer_id for each in sales}:
@@ -109,10 +153,7 @@ def test_dealers_numbers_equal_a_slow_count(traded, rows):
         cars = sum(each.quantity for each in own)
         revenue = sum(each.total_minor for each in own)
         cost = sum(each.cost_minor for each in own)
-        seconds = sum(
-            each.quantity * Decimal(str((each.sold_at - each.stocked_at).total_seconds()))
-            for each in own
-        )
+        seconds = sum(stood(traded, each) for each in own)
         assert rows.total(metrics.CARS_SOLD, dealer=dealer) == cars
         assert rows.total(metrics.REVENUE, dealer=dealer) == revenue
         assert rows.total(metrics.COST, dealer=dealer) == cost
@@ -159,7 +200,7 @@ def test_buyers_numbers_equal_a_slow_count(traded, rows):
 
 
 def test_facts_of_buyers_tell_no_costs():
-    hidden = {"cost", "profit", "stock_days", "margin"}
+    hidden = {"cost", "profit", "car_days", "margin"}
     assert hidden.isdisjoint(metrics.PURCHASES.select().selected_columns.keys())
     owned = [each.name for each in metrics.SALES.dimensions if each.own]
     assert owned == ["dealer"]

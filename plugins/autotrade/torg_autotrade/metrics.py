@@ -57,7 +57,6 @@ def _oneself(person_id: int) -> Select[Any]:
 
 
 def _sales() -> Any:
-    days = func.extract("epoch", Sale.sold_at - Sale.stocked_at) / 86400
     return select(
         Sale.sold_at.label("happened_at"),
         Sale.created_at.label("recorded_at"),
@@ -70,7 +69,9 @@ def _sales() -> Any:
         Sale.total_minor.label("revenue"),
         Sale.cost_minor.label("cost"),
         (Sale.total_minor - Sale.cost_minor).label("profit"),
-        cast(Sale.quantity * days, Numeric).label("stock_days"),
+        # Named otherwise than before, when it was reckoned by the oldest car of each sale: what was
+        # kept of that is made anew.
+        cast(Sale.stock_seconds / 86400, Numeric).label("car_days"),
     )
 
 
@@ -216,7 +217,7 @@ STOCK_DAYS = Metric(
     Unit.NUMBER,
     SALES,
     "car-days in stock = sum over sold cars of the days from purchase to sale",
-    value="stock_days",
+    value="car_days",
 )
 STOCK_VALUE = Metric(
     "autotrade.stock_value",

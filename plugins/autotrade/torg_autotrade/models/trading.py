@@ -111,7 +111,10 @@ class Decision(Fact, Base):
 
 
 class Sale(Fact, Base):
-    """A dealer sold to a buyer: once for an offer. A trigger notes the dealer's country."""
+    """A dealer sold to a buyer: once for an offer. A trigger notes the dealer's country.
+
+    `stocked_at` is when the oldest of its cars came, `stock_seconds` how long all stood together.
+    """
 
     __tablename__ = "autotrade_sale"
     __table_args__ = (
@@ -125,6 +128,7 @@ class Sale(Fact, Base):
             name="prices",
         ),
         CheckConstraint("stocked_at <= sold_at", name="times"),
+        CheckConstraint("stock_seconds >= 0", name="stock_seconds"),
         Index("ix_autotrade_sale_buyer_id", "buyer_id", "id"),
         Index("ix_autotrade_sale_dealer_id", "dealer_id", "id"),
         Index("ix_autotrade_sale_sold_at", "sold_at"),
@@ -146,6 +150,7 @@ class Sale(Fact, Base):
     cost_minor: Mapped[int]
     currency: Mapped[str] = mapped_column(CHAR(3))
     stocked_at: Mapped[datetime]
+    stock_seconds: Mapped[Decimal] = mapped_column(Numeric)
     sold_at: Mapped[datetime]
     transfer_reference: Mapped[str] = mapped_column(Text)
     decision_id: Mapped[int] = key(_DECISION)

@@ -22,8 +22,7 @@ SELECT coalesce(sum(quantity), 0)::bigint AS cars,
        coalesce(sum(total_minor), 0)::bigint AS turnover,
        coalesce(sum(total_minor - cost_minor), 0)::bigint AS profit,
        count(DISTINCT buyer_id) AS partners,
-       round(sum(quantity * extract(epoch FROM sold_at - stocked_at) / 86400)
-             / nullif(sum(quantity), 0), 1) AS days_in_stock
+       round(sum(stock_seconds) / 86400 / nullif(sum(quantity), 0), 1) AS days_in_stock
   FROM autotrade_sale WHERE dealer_id = :id
 """)
 _OF_SUPPLIER = text("""

@@ -75,7 +75,7 @@ class Sale(Schema):
     loyalty_discount = shown("loyalty_discount_minor")
     unit_price = shown("unit_price_minor")
     total = shown("total_minor")
-    days_in_stock = Integer(minimum=0)
+    days_in_stock = Integer(minimum=0, description="Of the oldest car.")
     sold_at = Timestamp()
     transfer = Text(maximum=64, attribute="transfer_reference")
     decision_id = Id()

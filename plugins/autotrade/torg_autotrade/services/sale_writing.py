@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -29,13 +29,14 @@ _SALES = text("""
 INSERT INTO autotrade_sale (id, offer_id, buyer_id, dealer_id, car_model_id, quantity,
     list_price_minor, promotion_id, promotion_discount_minor, loyalty_percent,
     loyalty_discount_minor, unit_price_minor, total_minor, cost_minor, currency, stocked_at,
-    sold_at, transfer_reference, decision_id)
+    stock_seconds, sold_at, transfer_reference, decision_id)
 SELECT r.* FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (
     id bigint, offer_id bigint, buyer_id bigint, dealer_id bigint, car_model_id bigint,
     quantity integer, list_price_minor bigint, promotion_id bigint,
     promotion_discount_minor bigint, loyalty_percent numeric, loyalty_discount_minor bigint,
     unit_price_minor bigint, total_minor bigint, cost_minor bigint, currency text,
-    stocked_at timestamptz, sold_at timestamptz, transfer_reference text, decision_id bigint)
+    stocked_at timestamptz, stock_seconds numeric, sold_at timestamptz, transfer_reference text,
+    decision_id bigint)
 """)
 _LOTS = text("""
 UPDATE autotrade_stock_lot l SET remaining = l.remaining - r.taken
@@ -196,6 +197,8 @@ def _decision(deal: Deal, number: int, moment: str) -> dict[str, Any]:
 
 def _sale(deal: Deal, ids: tuple[int, int], reference: str, now: datetime) -> dict[str, Any]:
     price, line = deal.chosen.price, deal.chosen.line
+    # A simulation may run at a moment before that of another one's purchase.
+    sold_at = max(now, deal.lots[0].stocked_at)
     return {
         "id": ids[1],
         "offer_id": deal.wish.offer_id,
@@ -213,8 +216,15 @@ def _sale(deal: Deal, ids: tuple[int, int], reference: str, now: datetime) -> di
         "cost_minor": deal.cost,
         "currency": settings().currency,
         "stocked_at": clock.format_moment(deal.lots[0].stocked_at),
-        # A simulation may run at a moment before that of another one's purchase.
-        "sold_at": clock.format_moment(max(now, deal.lots[0].stocked_at)),
+        "stock_seconds": _stock_seconds(deal, sold_at),
+        "sold_at": clock.format_moment(sold_at),
         "transfer_reference": reference,
         "decision_id": ids[0],
     }
+
+
+def _stock_seconds(deal: Deal, sold_at: datetime) -> str:
+    """How long the cars of a deal stood in stock, added up; a decimal text, exact."""
+    stood = (each.quantity * max(sold_at - each.stocked_at, timedelta()) for each in deal.lots)
+    whole, rest = divmod(sum(stood, timedelta()), timedelta(seconds=1))
+    return f"{whole}.{rest.microseconds:06d}"
