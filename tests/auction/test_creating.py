@@ -85,7 +85,7 @@ def test_the_reserve_is_shown_to_its_owner_alone(site):
         ({"starting_price": {"amount": 10, "currency": "EUR"}}, "/starting_price/amount"),
         ({"starting_price": {"amount": "10.00", "currency": "XXX"}}, "/starting_price/currency"),
         ({"bid_increment": {"amount": "1.00", "currency": "USD"}}, "/bid_increment/currency"),
-        ({"currency": "USD"}, ""),
+        ({"currency": "USD"}, "/currency"),
         ({"reserve_price": euro("9.99")}, "/reserve_price"),
         ({"buy_now_price": euro("9.99")}, "/buy_now_price"),
         ({"soft_close": {"window_seconds": 0, "extension_seconds": 1}}, "/soft_close/"),

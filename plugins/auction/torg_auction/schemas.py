@@ -6,7 +6,7 @@ dumped has a field for it.
 
 from typing import Any
 
-from marshmallow import validates_schema
+from marshmallow import ValidationError, validates_schema
 
 from torg.field_base import problem
 from torg.schemas import (
@@ -15,6 +15,7 @@ from torg.schemas import (
     Id,
     Integer,
     List,
+    Message,
     MoneyField,
     Nested,
     Schema,
@@ -115,7 +116,8 @@ class CreateAuction(Schema):
         currency = data.get("currency")
         price = data.get("starting_price")
         if currency is not None and price is not None and price.currency != currency:
-            raise problem("wrong_currency", "All amounts of an auction are in one currency.")
+            message = Message("wrong_currency", "All amounts of an auction are in one currency.")
+            raise ValidationError(message, field_name="currency")
 
 
 class PlaceBid(Schema):
@@ -132,7 +134,8 @@ class PlaceBid(Schema):
             raise problem("one_of", "Give either amount or max_amount.")
         expected = data.get("expected_price")
         if expected is not None and expected.currency != offers[0].currency:
-            raise problem("wrong_currency", "All amounts of a bid are in one currency.")
+            message = Message("wrong_currency", "All amounts of a bid are in one currency.")
+            raise ValidationError(message, field_name="expected_price")
 
 
 class Bid(Schema):
