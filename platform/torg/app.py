@@ -77,7 +77,7 @@ def create_app(
         mounting.mount(app, registry)
         openapi.finish(app)
         note_pending(app)
-        plugins.call("torg_ready", app=app)
+        plugins.announce_ready(app)
         db.session.remove()
     return app
 

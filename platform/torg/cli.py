@@ -115,7 +115,7 @@ def plugin_groups() -> dict[str, click.Group]:
             module = importlib.import_module(f"{manifest.package}.plugin")
             hook = getattr(module, "torg_cli", None)
             group = hook() if hook is not None else None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # A broken plugin must not take the host's commands with it; `plugins list` tells more.
             click.echo(
                 f"Warning: commands of plugin {manifest.name} are missing: {error}", err=True

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from torg.config_host import HostSettings, Section
 from torg.config_sources import Problem, variable
-from torg.config_values import allowed_values, literal
+from torg.config_values import allowed_values, literal, settings_class
 from torg.manifest import discover
 
 Models = Mapping[str, type[BaseModel]]
@@ -51,7 +51,7 @@ def models_of(names: Iterable[str]) -> tuple[dict[str, type[BaseModel]], list[Pr
             continue
         try:
             models[name] = _model(manifest.package)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             message = f"cannot be imported: {type(error).__name__}: {error}"
             problems.append(Problem("plugins", "", name, message, "torg plugins list"))
     return models, problems
@@ -64,8 +64,7 @@ def installed_models() -> dict[str, type[BaseModel]]:
 
 def _model(package: str) -> type[BaseModel]:
     hook = getattr(importlib.import_module(f"{package}.plugin"), "torg_settings", None)
-    model: type[BaseModel] = hook() if hook is not None else Section
-    return model
+    return settings_class(hook()) if hook is not None else Section
 
 
 def markdown(models: Models | None = None) -> str:

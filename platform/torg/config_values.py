@@ -24,6 +24,18 @@ _USER_INFO = re.compile(r"(?<=://)([^/?#@\s:]*):([^/?#@\s]*)@")
 _SECRET_PARAMETER = re.compile(r"(?i)((?:password|secret|token|key|sslpassword)=)[^&\s\"]+")
 
 
+def settings_class(found: object) -> type[BaseModel]:
+    """What a plugin's `torg_settings` returned, when it is what that hook has to return.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if isinstance(found, type) and issubclass(found, BaseModel):
+        return found
+    message = f"torg_settings has to return a pydantic model class, not {found!r}"
+    raise TypeError(message)
+
+
 def extra(described: FieldInfo, name: str) -> object:
     """A remark that a settings class made on its field, such as `allowed` or `secret`."""
     remarks = described.json_schema_extra

@@ -84,12 +84,16 @@ def _plugins() -> str | None:
     off = {
         name: plugin
         for name, plugin in sorted(registry.plugins.items())
-        if plugin.state not in (State.ACTIVE, State.DISABLED)
+        if plugin.state is not State.DISABLED
+        and (plugin.state is not State.ACTIVE or plugin.reason)
     }
     if not off:
         return f"{len(registry.active())} active"
     # Reasons may quote messages of code we do not know, so the public answer names states only.
-    words = ", ".join(f"{name} is {plugin.state}" for name, plugin in off.items())
+    words = ", ".join(
+        f"{name} is {plugin.state}" + (" with an error" if plugin.state is State.ACTIVE else "")
+        for name, plugin in off.items()
+    )
     words += "; torg plugins list says why"
     if any(plugin.required for plugin in off.values()):
         raise Failing(words)

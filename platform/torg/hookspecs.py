@@ -149,4 +149,7 @@ def torg_before_purge(plugin: str) -> Iterable[str]:
 
 @hookspec
 def torg_ready(app: "Flask") -> None:
-    """Called last, when everything is mounted, for what needs the finished application."""
+    """Called last, when everything is mounted, for what needs the finished application.
+
+    A plugin that raises here stays active; `torg plugins list` and `/health/ready` name it.
+    """

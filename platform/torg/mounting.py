@@ -10,6 +10,7 @@ from typing import Any
 
 import flask
 import structlog
+from pydantic import BaseModel
 
 from torg import (
     contracts,
@@ -25,9 +26,10 @@ from torg import (
     schedules,
 )
 from torg.config import Settings, SettingsError
+from torg.config_values import settings_class
 from torg.http import Application, Blueprint
 from torg.plugins import Plugin, Registry
-from torg.route_rules import check_declarations
+from torg.route_rules import check_declarations, check_permissions
 
 _log = structlog.get_logger(__name__)
 
@@ -42,10 +44,11 @@ def check_settings(registry: Registry, settings: Settings) -> None:
     Raises:
         SettingsError: one message with the problems of all sections; the start stops.
     """
-    models = {}
+    models: dict[str, type[BaseModel] | None] = {}
     for plugin in registry.loaded():
         try:
-            models[plugin.name] = registry.invoke(plugin, "torg_settings")
+            found = registry.invoke(plugin, "torg_settings")
+            models[plugin.name] = None if found is None else settings_class(found)
         except Exception as error:
             _fail(registry, plugin, "torg_settings", error)
     settings.plugins(models)
@@ -143,7 +146,8 @@ def _rehearse(app: flask.Flask, plugin: Plugin, blueprints: list[Blueprint]) -> 
     """Mount everything on a throw-away application first: a real one never gives routes back.
 
     Raises:
-        StartError: a route declares no access, or clashes with one that is mounted; both are named.
+        StartError: a route declares no access or an unknown permission, or clashes with one that
+            is mounted; both are named.
     """
     stage = Application("rehearsal")
     mounted = operations.of(app)
@@ -165,6 +169,8 @@ def _rehearse(app: flask.Flask, plugin: Plugin, blueprints: list[Blueprint]) -> 
             claims=manifest.root_paths,
         )
     check_declarations(stage)
+    declared = {each.name for each in (*plugins.HOST_PERMISSIONS, *manifest.permissions)}
+    check_permissions(stage, plugin.name, declared)
 
 
 _PARTS: tuple[tuple[str, Callable[[flask.Flask, Plugin, Any], None]], ...] = (

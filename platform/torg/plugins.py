@@ -18,6 +18,7 @@ import flask
 import pluggy
 import structlog
 from flask import current_app
+from sqlalchemy.exc import OperationalError
 
 from torg import hookspecs
 from torg.manifest import Permission, discover
@@ -56,6 +57,7 @@ class Registry:
         Raises:
             StartError: the plugin is marked as required.
         """
+        reason = " ".join(reason.split())  # one line, as lists show it
         plugin.stop(State.QUARANTINED, reason)
         if plugin.module is not None and self.manager.is_registered(plugin.module):
             self.manager.unregister(plugin.module)
@@ -73,7 +75,11 @@ class Registry:
         )
 
     def invoke(self, plugin: Plugin, hook: str, /, **arguments: Any) -> Any:
-        """Call the hook of one plugin, metered; None when it has none. Errors pass through."""
+        """Call the hook of one plugin, metered; None when it has none. Errors pass through.
+
+        Raises:
+            RuntimeError: the hook tried to end the process.
+        """
         if not self.implements(plugin, hook):
             return None
         key = (plugin.name, hook)
@@ -88,6 +94,10 @@ class Registry:
         try:
             result = caller(**arguments)
             failed = False
+        except SystemExit as error:
+            # Nobody catches this one, so it would end the host, or a command, without a word.
+            message = f"it tried to end the process: {error!r}"
+            raise RuntimeError(message) from error
         finally:
             seconds = time.perf_counter() - started
             plugin.hook_calls += 1
@@ -163,6 +173,25 @@ def call(hook: str, /, **arguments: Any) -> list[tuple[str, Any]]:
         if result is not None:
             results.append((plugin.name, result))
     return results
+
+
+def announce_ready(app: flask.Flask) -> None:
+    """Call `torg_ready` of every active plugin; one that raises goes on working and says so.
+
+    Its routes are mounted already and may be all that somebody needs of it, so it stays active, and
+    health is degraded until somebody has looked.
+    """
+    present = registry(app)
+    for plugin in present.active():
+        try:
+            present.invoke(plugin, "torg_ready", app=app)
+        except OperationalError as error:
+            # The start has noted already that the database is away, and goes on without it.
+            _log.warning("hook_left_out", plugin=plugin.name, hook="torg_ready", error=repr(error))
+        except Exception as error:
+            _log.exception("hook_failed", plugin=plugin.name, hook="torg_ready")
+            text = " ".join(str(error).split())
+            plugin.reason = f"its torg_ready failed: {type(error).__name__}: {text}"
 
 
 def first(hook: str, /, **arguments: Any) -> Any:

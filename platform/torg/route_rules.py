@@ -4,12 +4,13 @@ Owns the checks; an application with a route that breaks one does not start.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import flask
 
 from torg import limits
+from torg.config_sources import nearest
 from torg.operations import operations
 from torg.plugins import StartError
 
@@ -24,6 +25,32 @@ def check_declarations(app: flask.Flask) -> None:
             rule and method; two operations have the same id; a rate or tag is not usable.
     """
     problems = [*_undeclared(app), *_claimed_twice(app), *_named_twice(app), *_wrong_words(app)]
+    if problems:
+        raise StartError("; ".join(problems))
+
+
+def check_permissions(app: flask.Flask, plugin: str, declared: Collection[str]) -> None:
+    """Refuse routes that ask for a permission which nobody can be given.
+
+    Args:
+        app: where the routes are mounted.
+        plugin: whose routes.
+        declared: the permissions of its manifest, and the host's.
+
+    Raises:
+        StartError: naming each route, its permission and the nearest that is declared.
+    """
+    problems = []
+    for operation in operations(app).values():
+        wanted = operation.declaration.permission
+        if operation.plugin != plugin or wanted is None or wanted in declared:
+            continue
+        near = nearest(wanted, declared)
+        hint = f"did you mean {near}?" if near else "declare it there"
+        problems.append(
+            f"{operation.id} requires the permission {wanted}, which plugin.toml does not "
+            f"declare; {hint}"
+        )
     if problems:
         raise StartError("; ".join(problems))
 

@@ -94,6 +94,22 @@ BROKEN = {
         "from torg import hookimpl\n\n@hookimpl\ndef torg_jobs():\n    raise ValueError('oh no')\n",
         "oh no",
     ),
+    "hook ends the process": (
+        "from torg import hookimpl\n\n@hookimpl\ndef torg_jobs():\n    raise SystemExit(3)\n",
+        "end the process",
+    ),
+    "settings that are no model": (
+        "from torg import hookimpl\n\n@hookimpl\ndef torg_settings():\n    return 7\n",
+        "pydantic model",
+    ),
+    "unknown permission": (
+        GOOD_PLUGIN.replace("@blueprint.public", '@blueprint.requires("bad.thing.raed")'),
+        "bad.thing.raed, which plugin.toml does not declare",
+    ),
+    "permission of another": (
+        GOOD_PLUGIN.replace("@blueprint.public", '@blueprint.requires("good.thing.read")'),
+        "good.thing.read, which plugin.toml does not declare",
+    ),
     "route without access": (GOOD_PLUGIN.replace("@blueprint.public\n", ""), "things"),
 }
 
@@ -110,6 +126,39 @@ def test_a_plugin_with_broken_code_is_named_and_the_host_is_up(
 
     assert registry(app).plugins["bad"].state is State.QUARANTINED
     assert_named(app, "bad", cause)
+    assert "\n" not in registry(app).plugins["bad"].reason
+
+
+def test_a_misspelt_permission_is_answered_with_the_nearest_declared_one(
+    install: Callable[..., None], make_app: Any
+) -> None:
+    permission = '[permissions]\n"bad.thing.read" = {{ title = "Read", roles = ["user"] }}\n'
+    code, _cause = BROKEN["unknown permission"]
+    install("bad", plugin=code, manifest=GOOD_MANIFEST + permission)
+
+    app = make_app(["bad"])
+
+    assert "did you mean bad.thing.read?" in registry(app).plugins["bad"].reason
+
+
+def test_a_plugin_that_fails_when_all_is_ready_works_on_and_is_named(
+    install: Callable[..., None], make_app: Any
+) -> None:
+    broken = "\n@hookimpl\ndef torg_ready(app):\n    raise OSError('no\\nspace')\n"
+    install("good", plugin=GOOD_PLUGIN + broken)
+
+    app = make_app(["good"])
+
+    plugin = registry(app).plugins["good"]
+    assert (plugin.state, plugin.reason) == (
+        State.ACTIVE,
+        "its torg_ready failed: OSError: no space",
+    )
+    client = app.test_client()
+    assert client.get("/api/v1/good/things").status_code == 200
+    ready = client.get("/health/ready").json
+    assert ready["parts"]["plugins"]["status"] == "degraded"
+    assert "good is active with an error" in ready["parts"]["plugins"]["detail"]
 
 
 def test_a_plugin_with_a_wrong_manifest_is_named_and_never_imported(
