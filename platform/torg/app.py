@@ -33,6 +33,7 @@ from torg import (
     plugins,
     problems,
     ready_answers,
+    request_pages,
     schedules,
     start_page,
     storage,
@@ -72,7 +73,7 @@ def create_app(
     with app.app_context():
         mounting.check_settings(registry, settings)
         openapi.mount_host(app, [job_routes.blueprint])
-        for pages in (health, metrics, mail_pages, start_page):
+        for pages in (health, metrics, mail_pages, request_pages, start_page):
             pages.mount(app)
         mounting.mount(app, registry)
         openapi.finish(app)

@@ -184,6 +184,9 @@ class HostSettings(Section):
     log_level: Literal["debug", "info", "warning", "error"] = _described(
         "Least severe lines that are logged.", "info"
     )
+    trace_requests: bool = _described(
+        "Remember what the last 200 requests cost, for the page `/dev/requests`.", False
+    )
     web_workers: int = _described("Web server processes.", 2, ge=1, le=256)
     web_threads: int = _described(
         "Threads of each web process. More serve more slow requests at once, and each costs some "

@@ -89,10 +89,14 @@ class _Session(FlaskSession):
 
 @dataclass(slots=True)
 class Statistics:
-    """What the present unit of work asked of the database."""
+    """What the present unit of work asked of the database.
+
+    `noted` holds the text and seconds of each statement, where somebody wants to see them.
+    """
 
     statements: int = 0
     seconds: float = 0.0
+    noted: list[tuple[str, float]] | None = None
 
 
 @dataclass(slots=True)
@@ -137,19 +141,21 @@ def statistics() -> Statistics:
     return _statistics.get() or Statistics()
 
 
-def start_statistics() -> Statistics:
+def start_statistics(*, with_texts: bool = False) -> Statistics:
     """Begin a new count for this context and return it."""
-    count = Statistics()
+    count = Statistics(noted=[] if with_texts else None)
     _statistics.set(count)
     return count
 
 
-def note_statement(seconds: float) -> None:
-    """Count a statement that went past SQLAlchemy (`torg.prepared`)."""
+def note_statement(sql: str, seconds: float) -> None:
+    """Count a statement; `torg.prepared` tells of those that went past SQLAlchemy."""
     count = _statistics.get()
     if count is not None:
         count.statements += 1
         count.seconds += seconds
+        if count.noted is not None:
+            count.noted.append((sql, seconds))
 
 
 def database_now() -> datetime:
@@ -367,6 +373,6 @@ def _count_statements(engine: Engine) -> None:
 
     @event.listens_for(engine, "after_cursor_execute")
     def ended(
-        _conn: Any, _cursor: Any, _sql: str, _parameters: Any, context: Any, _many: bool
+        _conn: Any, _cursor: Any, sql: str, _parameters: Any, context: Any, _many: bool
     ) -> None:
-        note_statement(time.perf_counter() - context.torg_started)
+        note_statement(sql, time.perf_counter() - context.torg_started)

@@ -105,6 +105,7 @@ def _variables(directory: Path, port: int) -> dict[str, str]:
         "TORG_PLUGINS": ",".join(every_plugin),
         "TORG_LOG_FORMAT": "console",
         "TORG_LOG_LEVEL": "warning",
+        "TORG_TRACE_REQUESTS": "true",
         "TORG_SHUTDOWN_SECONDS": "5",
         "TORG_WEB_WORKERS": "1",
         "TORG_CONFIG": str(directory),

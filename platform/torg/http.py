@@ -26,7 +26,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as AnyResponse
 
-from torg import calls, db, headers, limits, logs, metrics, operations
+from torg import calls, db, headers, limits, logs, metrics, operations, request_traces
 from torg.blueprint import Blueprint
 from torg.calls import Call, PluginAwayError
 from torg.config import EXTENSION as CONFIG
@@ -34,6 +34,7 @@ from torg.json_answers import JsonProvider
 from torg.operations import API_PREFIX, HOST, Mounted, mount
 from torg.plugins import State
 from torg.request_reading import IdConverter, check_address
+from torg.request_traces import Trace
 from torg.root_paths import covers
 from torg.route_rules import check_declarations
 
@@ -83,7 +84,7 @@ class Application(flask.Flask):
     def full_dispatch_request(self, *context: Any) -> flask.Response:
         """Begin counting and logging of the request, then dispatch it."""
         logs.start(request_id=headers.id_of(request.environ))
-        db.start_statistics()
+        db.start_statistics(with_texts=operations.of(self).is_tracing)
         return super().full_dispatch_request(*context)
 
     def dispatch_request(self, *context: Any) -> Any:
@@ -112,6 +113,8 @@ class Application(flask.Flask):
             headers.timing(response, seconds)
         calls.keep_ready(self, response)
         _observe(environ, response.status_code, seconds)
+        if operations.of(self).is_tracing and "torg.plugin" in environ:
+            _trace(self, response.status_code, seconds)
         return response
 
     def _refuse_away(self, mounted: Mounted) -> None:
@@ -153,6 +156,20 @@ def _observe(environ: Any, status: int, seconds: float) -> None:
     )
 
 
+def _trace(app: flask.Flask, status: int, seconds: float) -> None:
+    count = db.statistics()
+    trace = Trace(
+        request_id=headers.id_of(request.environ),
+        method=request.method,
+        path=request.path,
+        status=status,
+        total_ms=seconds * 1000,
+        database_ms=count.seconds * 1000,
+        statements=request_traces.statements_of(count),
+    )
+    request_traces.keep(app, trace)
+
+
 def init(app: Application) -> None:
     """Read the settings that count for every request, and believe as many proxies as they say."""
     settings = app.extensions.get(CONFIG)
@@ -163,6 +180,7 @@ def init(app: Application) -> None:
     mounted.body_limit_bytes = host.body_limit_bytes
     mounted.upload_limit_bytes = host.upload_limit_bytes
     mounted.is_debugging = host.debug
+    mounted.is_tracing = host.trace_requests
     mounted.origins = headers.origins_of(app)
     if host.proxy_hops:
         hops = host.proxy_hops

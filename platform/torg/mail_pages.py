@@ -7,22 +7,17 @@ shown in a frame that may run nothing and reach nothing.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import flask
-from flask import current_app, request, url_for
+from flask import current_app, request
 
-from torg import config, i18n, mail, pages
+from torg import config, dev_pages, i18n, mail
 from torg.caught_mail import CaughtMail
 from torg.errors import NotFoundError
 from torg.mail_rendering import MailTemplate
 
-_PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; frame-src 'self'; img-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 # The styles of a mail stand in its own markup; beyond those it may do nothing at all.
 _FRAME_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
@@ -34,11 +29,7 @@ _WIDTHS = ("desktop", "phone")
 
 def mount(app: flask.Flask) -> None:
     """Add the pages where they belong, and nowhere else."""
-    host = config.of(app).host
-    if not (host.demo or host.debug):
-        return
     rules: tuple[tuple[str, str, Any], ...] = (
-        ("/dev/mail.css", "torg_dev_mail_style", _style),
         ("/dev/mail", "torg_dev_mail", _caught),
         ("/dev/mail.json", "torg_dev_mail_json", _caught_json),
         ("/dev/mail/<name>", "torg_dev_mail_one", _one),
@@ -48,13 +39,12 @@ def mount(app: flask.Flask) -> None:
         ("/dev/mails/<plugin>/<name>", "torg_dev_mails_one", _preview),
         ("/dev/mails/<plugin>/<name>/body", "torg_dev_mails_body", _preview_body),
     )
-    for rule, endpoint, view in rules:
-        app.add_url_rule(rule, endpoint, view, methods=["GET"])
+    dev_pages.mount(app, rules)
 
 
 def _caught() -> flask.Response:
     box = _box()
-    return _page("caught.html", mails=list(box) if box is not None else None)
+    return dev_pages.render("mail/caught.html", mails=list(box) if box is not None else None)
 
 
 def _caught_json() -> flask.Response:
@@ -79,7 +69,7 @@ def _caught_json() -> flask.Response:
 
 def _one(name: str) -> flask.Response:
     caught = _mail_called(name)
-    return _page("caught_one.html", mail=caught, **_width())
+    return dev_pages.render("mail/caught_one.html", mail=caught, **_width())
 
 
 def _one_body(name: str) -> flask.Response:
@@ -93,13 +83,15 @@ def _one_raw(name: str) -> flask.Response:
 
 
 def _templates() -> flask.Response:
-    return _page("previews.html", templates=list(mail.templates().values()), locales=i18n.LOCALES)
+    return dev_pages.render(
+        "mail/previews.html", templates=list(mail.templates().values()), locales=i18n.LOCALES
+    )
 
 
 def _preview(plugin: str, name: str) -> flask.Response:
     template, locale = _template_called(plugin, name), _locale()
-    return _page(
-        "preview.html",
+    return dev_pages.render(
+        "mail/preview.html",
         mail_template=template,
         name=name,
         locale=locale,
@@ -111,11 +103,6 @@ def _preview(plugin: str, name: str) -> flask.Response:
 
 def _preview_body(plugin: str, name: str) -> flask.Response:
     return _framed(mail.preview(_template_called(plugin, name), _locale()).html)
-
-
-def _style() -> flask.Response:
-    path = Path(__file__).parent / "templates" / "pages" / "mail" / "mail.css"
-    return flask.Response(path.read_text(encoding="utf-8"), mimetype="text/css")
 
 
 def _box() -> mail.Mailbox | None:
@@ -158,17 +145,5 @@ def _framed(html: str) -> flask.Response:
     answer = flask.Response(outward, mimetype="text/html")
     answer.headers["Content-Security-Policy"] = _FRAME_POLICY
     answer.headers["X-Frame-Options"] = "SAMEORIGIN"
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
-
-
-def _page(name: str, /, **context: Any) -> flask.Response:
-    answer = pages.render(
-        f"mail/{name}",
-        site_name=config.settings().host.site_name,
-        url_for=url_for,
-        **context,
-    )
-    answer.headers["Content-Security-Policy"] = _PAGE_POLICY
     answer.headers["Cache-Control"] = "no-store"
     return answer

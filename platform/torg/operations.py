@@ -57,6 +57,7 @@ class Mounted:
     body_limit_bytes: int = _DEFAULT_BODY_BYTES
     upload_limit_bytes: int = _DEFAULT_UPLOAD_BYTES
     is_debugging: bool = False
+    is_tracing: bool = False
     origins: frozenset[str] = frozenset()
 
 

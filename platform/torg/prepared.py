@@ -49,6 +49,7 @@ class _Written:
     """A statement's texts for the driver, and how its answer becomes rows."""
 
     name: str
+    sql: str
     prepare: str
     execute: str
     constants: dict[str, Any]
@@ -102,6 +103,7 @@ class Prepared:
         )
         return _Written(
             name=name,
+            sql=text,
             prepare=f"PREPARE {name}{kinds} AS {text}",
             execute=f"EXECUTE {name}{places}",
             constants=constants,
@@ -139,7 +141,7 @@ def _fetched(written: _Written, values: Mapping[str, Any]) -> list[tuple[Any, ..
             found: list[tuple[Any, ...]] = cursor.fetchall()
     except psycopg2.Error as error:
         raise _translated(error, written.prepare, values, connection) from error
-    db.note_statement(time.perf_counter() - started)
+    db.note_statement(written.sql, time.perf_counter() - started)
     return found
 
 

@@ -35,7 +35,11 @@ def links() -> dict[str, str]:
             "errors": "/errors",
         }
     if host.demo or host.debug:
-        found |= {"mail": "/dev/mail", "mail_templates": "/dev/mails"}
+        found |= {
+            "mail": "/dev/mail",
+            "mail_templates": "/dev/mails",
+            "requests": "/dev/requests",
+        }
     return found
 
 

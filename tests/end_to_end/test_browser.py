@@ -177,7 +177,7 @@ def test_the_documentation_lists_every_operation_and_breaks_no_rule_of_its_own(
     assert complaints == []
 
 
-@pytest.mark.parametrize("path", ["/redoc", "/", "/dev/mails", "/dev/mail"])
+@pytest.mark.parametrize("path", ["/redoc", "/", "/dev/mails", "/dev/mail", "/dev/requests"])
 def test_other_pages_open_without_a_complaint(
     browser: Browser, address: str, pictures: Path, path: str
 ) -> None:

@@ -298,7 +298,7 @@ class TestPages:
             assert "<script" not in answer.text
             assert "style=" not in answer.text
             assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-        assert app.test_client().get("/dev/mail.css").mimetype == "text/css"
+        assert app.test_client().get("/dev/style.css").mimetype == "text/css"
 
     @pytest.mark.parametrize(
         "address",
