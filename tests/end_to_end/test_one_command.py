@@ -1,6 +1,6 @@
 """Promises of the one command: `torg demo` and `torg run all` in an empty folder, nothing else.
 
-The commands run as children, are asked by HTTP and ended by signals, as a newcomer would.
+The pages that go on from there are played beside the same demo: what they say, happens.
 """
 
 from __future__ import annotations
@@ -8,152 +8,38 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from aiosmtpd.controller import Controller
+from newcomer import RunningDemo, Terminal, open_terminal
 
 from torg.testing_processes import eventually, free_port
 
+ROOT = Path(__file__).parents[2]
+TUTORIAL = ROOT / "docs" / "tutorials" / "first-ten-minutes.md"
 SECRET = "0123456789abcdefghijklmnopqrstuvwxyz"
 PASSWORD = "a fine long sentence 42"
-
-
-@dataclass
-class Terminal:
-    """A folder in which commands are typed."""
-
-    folder: Path
-    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
-
-    def start(self, *words: str, **environ: str) -> subprocess.Popen[bytes]:
-        """Start `torg …`; what it says goes into a file."""
-        with self.log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "torg.cli", *words],
-                cwd=self.folder,
-                env=_environment(environ),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self.running.append(process)
-        return process
-
-    def run(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Run `torg …` to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "torg.cli", *words],
-            cwd=self.folder,
-            env=_environment(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    @property
-    def log(self) -> Path:
-        """What the last started command said."""
-        return self.folder / "output.txt"
-
-    def demo(self, port: int, *words: str, **environ: str) -> tuple[subprocess.Popen[bytes], str]:
-        """Start a demo and wait for its block."""
-        process = self.start("demo", "--port", str(port), *words, **environ)
-        self.until(process, "Ctrl+C stops")
-        return process, self.log.read_text("utf-8", "replace")
-
-    def until(self, process: subprocess.Popen[bytes], words: str) -> None:
-        """Wait until a command has said something."""
-
-        def said() -> bool:
-            text = self.log.read_text("utf-8", "replace")
-            assert process.poll() is None, text
-            return words in text
-
-        eventually(said, seconds=150)
-
-    def processes(self) -> list[str]:
-        """Every living process that works in the folder or was told its name."""
-        answer = subprocess.run(
-            ["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=False
-        )
-        lines = []
-        for line in answer.stdout.splitlines():
-            number = line.split()[0]
-            with contextlib.suppress(OSError):
-                place = Path(f"/proc/{number}/cwd").readlink()
-                if str(self.folder) in line or place.is_relative_to(self.folder):
-                    lines.append(line)
-        return lines
-
-
-def _environment(more: dict[str, str]) -> dict[str, str]:
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("TORG_")}
-    return {**clean, **more}
-
-
-@contextlib.contextmanager
-def _terminal() -> Iterator[Terminal]:
-    folder = Path(tempfile.mkdtemp(prefix="torg-newcomer-"))
-    folder.chmod(0o755)
-    terminal = Terminal(folder)
-    yield terminal
-    for process in terminal.running:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(60)
-        process.kill()
-        process.wait(10)
-    shutil.rmtree(folder, ignore_errors=True)
+DEMO_PASSWORD = "open-market-square"
+NEXT = "-- next --"
 
 
 @pytest.fixture
 def terminal() -> Iterator[Terminal]:
     """A folder of this test alone."""
-    with _terminal() as terminal:
+    with open_terminal() as terminal:
         yield terminal
-
-
-@dataclass
-class RunningDemo:
-    """The demo that the tests of this file share; started anew when the one before has ended."""
-
-    terminal: Terminal
-    port: int
-    process: subprocess.Popen[bytes] | None = None
-    block: str = ""
-
-    @property
-    def base(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self, *words: str, **environ: str) -> None:
-        """Start it and wait for its block."""
-        self.process, self.block = self.terminal.demo(self.port, *words, **environ)
-
-    def end(self, number: signal.Signals) -> int:
-        """Send a signal, wait for the end and return the exit code."""
-        assert self.process is not None
-        self.process.send_signal(number)
-        return self.process.wait(90)
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[RunningDemo]:
-    with _terminal() as terminal:
+    with open_terminal() as terminal:
         yield RunningDemo(terminal, free_port())
 
 
@@ -215,8 +101,57 @@ def test_commands_beside_a_running_demo_need_no_setting(demo: RunningDemo) -> No
     assert "the demo is running" in demo.terminal.run("demo", "--reset").stderr
 
 
+def test_the_first_ten_minutes_are_as_written(demo: RunningDemo) -> None:
+    script = "set -e\n" + f"\necho '{NEXT}'\n".join(marked_commands(TUTORIAL))
+
+    done = play(demo, script)
+
+    said = done.stdout.split(NEXT)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert '"username":"newcomer"' in said[0]
+    assert '"email_verified":true' in said[2]
+    assert "own_auction" in said[4]
+    assert "bid_too_low" in said[5]
+    assert "seller" in said[6]
+    assert "event: closed" in said[6]
+
+
+@pytest.mark.parametrize("plugin", ["auction", "autotrade", "classic", "wallet"])
+def test_the_first_commands_of_a_plugins_page_are_answered(demo: RunningDemo, plugin: str) -> None:
+    commands = marked_commands(ROOT / "plugins" / plugin / "README.md")
+    tokens = [
+        f"{name}={sign_in(demo.base, name, DEMO_PASSWORD).json()['token']}"
+        for name in ("admin", "seller", "buyer")
+    ]
+    # A refusal is a failure here: the pages show what works.
+    strict = 'curl() { command curl --fail --silent --show-error "$@"; }'
+    lines = ["set -eo pipefail", strict, *tokens, "token=$buyer", *commands]
+
+    done = play(demo, "\n".join(lines))
+
+    assert commands
+    assert done.returncode == 0, (done.stdout, done.stderr)
+
+
+def marked_commands(page: Path) -> list[str]:
+    return re.findall(r"```sh test\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+
+
+def play(demo: RunningDemo, script: str) -> subprocess.CompletedProcess[str]:
+    """Type commands of a page as they stand there, at this demo's address."""
+    script = re.sub(r"(http://127\.0\.0\.1|localhost):8000", demo.base, script)
+    return subprocess.run(
+        ["bash", "-c", script.replace(".venv/bin/python", sys.executable)],
+        cwd=demo.terminal.folder,
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+
+
 def test_a_killed_demo_leaves_nothing_running_and_loses_nothing(demo: RunningDemo) -> None:
-    account = {"username": "newcomer", "email": "newcomer@example.com", "password": PASSWORD}
+    account = {"username": "survivor", "email": "survivor@example.com", "password": PASSWORD}
     register = f"{demo.base}/api/v1/auth/register"
     made = requests.post(register, json=account, timeout=30)
     assert made.status_code == 201, made.text
