@@ -117,6 +117,15 @@ def test_a_revoked_key_opens_nothing_from_the_next_request_on(confirmed: Any, ap
     ]
 
 
+def test_keys_are_paged_newest_first(confirmed: Any, api: Any) -> None:
+    token = confirmed("anna")
+    made = [_make(api, token)["id"] for _ in range(2)]
+    first = api.get("/api-keys?limit=1", token=token).get_json()
+    rest = api.get(f"/api-keys?limit=1&cursor={first['next_cursor']}", token=token).get_json()
+    assert [each["id"] for each in first["items"] + rest["items"]] == made[::-1]
+    assert rest["next_cursor"] is None
+
+
 def test_a_key_of_somebody_else_is_not_there(confirmed: Any, api: Any) -> None:
     made = _make(api, confirmed("anna"))
     stranger = confirmed("boris")

@@ -209,3 +209,18 @@ def test_no_password_code_or_token_is_kept_in_the_clear(api: Any, sql: Any, mail
     sent = [str(sql(f"SELECT * FROM {table}")) for table in (*tables, "torg_outbox")]
     for secret in (PASSWORD, body["token"], body["refresh_token"], f"'{code}'", f'"{code}"'):
         assert not any(secret in dump for dump in [*waiting, *sent])
+
+
+def test_sessions_are_paged_last_used_first(api: Any) -> None:
+    api.register("anna")
+    tokens = [api.token("anna") for _ in range(3)]
+    seen: list[int] = []
+    query = "limit=1&include_total=true"
+    while query:
+        page = api.get(f"/sessions?{query}", token=tokens[0]).get_json()
+        assert (len(page["items"]), page["total"]) == (1, 3)
+        seen += [each["id"] for each in page["items"]]
+        cursor = page["next_cursor"]
+        query = f"limit=1&include_total=true&cursor={cursor}" if cursor else ""
+    assert seen == [int(_claims(token)["sid"]) for token in reversed(tokens)]
+    assert api.get("/sessions?limit=0", token=tokens[0]).status_code == 422

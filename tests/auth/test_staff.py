@@ -237,3 +237,11 @@ def test_the_record_of_security_events_cannot_be_changed(api: Any, sql: Any) -> 
     ):
         with pytest.raises(IntegrityError, match="append-only"):
             sql(statement)
+
+
+def test_roles_are_paged_by_name(api: Any, chief: Any) -> None:
+    first = api.get("/admin/roles?limit=2", token=chief).get_json()
+    rest = api.get(f"/admin/roles?limit=2&cursor={first['next_cursor']}", token=chief).get_json()
+    names = [each["name"] for each in first["items"] + rest["items"]]
+    assert names == ["admin", "manager", "user"]
+    assert rest["next_cursor"] is None

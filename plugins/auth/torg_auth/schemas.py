@@ -363,6 +363,4 @@ def whole_list(name: str, item: type[Schema]) -> type[Schema]:
     )  # type: ignore[return-value]
 
 
-Sessions = whole_list("Sessions", SessionEntry)
 Permissions = whole_list("Permissions", Permission)
-Roles = whole_list("Roles", Role)

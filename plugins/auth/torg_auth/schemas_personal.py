@@ -62,9 +62,6 @@ class ApiKeyMade(ApiKeyEntry):
     key = Text(maximum=200, example="torg_5tPRZc1xk4M0n7Z-8mJ3aQ")
 
 
-ApiKeys = whole_list("ApiKeys", ApiKeyEntry)
-
-
 class LinkedIdentity(Schema):
     """An account at another provider that signs in here."""
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, select, text
 
@@ -10,41 +11,22 @@ from torg_auth.models_personal import ApiKey
 from torg_auth.queries.levels import LEVEL_NOW
 
 
-@dataclass(frozen=True, slots=True)
-class KeyEntry:
-    """A key as its owner sees it: never the key itself."""
-
-    id: int
-    name: str
-    prefix: str
-    scopes: list[str]
-    created_at: datetime
-    expires_at: datetime
-    last_used_at: datetime | None
-
-
 def is_of(user_id: int) -> ColumnElement[bool]:
     """The object rule: a person has the keys that are his and not revoked, and sees no other."""
     return and_(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
 
 
-def keys_of(user_id: int) -> list[KeyEntry]:
-    """The keys of an account that are not revoked, newest first."""
-    rows = session.execute(
-        select(
-            ApiKey.id,
-            ApiKey.name,
-            ApiKey.prefix,
-            ApiKey.scopes,
-            ApiKey.created_at,
-            ApiKey.expires_at,
-            ApiKey.last_used_at,
-        )
-        .where(is_of(user_id))
-        .order_by(ApiKey.id.desc())
-        .limit(100)
-    )
-    return [KeyEntry(*row) for row in rows]
+def keys_of(user_id: int) -> Any:
+    """The keys of an account that are not revoked, as their owner sees them: never the keys."""
+    return select(
+        ApiKey.id,
+        ApiKey.name,
+        ApiKey.prefix,
+        ApiKey.scopes,
+        ApiKey.created_at,
+        ApiKey.expires_at,
+        ApiKey.last_used_at,
+    ).where(is_of(user_id))
 
 
 def count_usable(user_id: int) -> int:

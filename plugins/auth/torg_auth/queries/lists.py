@@ -8,8 +8,8 @@ from torg.filters import Filter, above, below, equals, one_of
 from torg.identity import IdentityRow
 from torg.listing import Listing
 from torg.schemas import Boolean, Enum, Id, Integer, Text, Timestamp
-from torg_auth.models import Role, SecurityEvent, SecurityEventKind, User, UserRole
-from torg_auth.models_personal import StatusChange
+from torg_auth.models import Role, SecurityEvent, SecurityEventKind, Session, User, UserRole
+from torg_auth.models_personal import ApiKey, StatusChange
 
 
 def _has_role(name: str) -> ColumnElement[bool]:
@@ -63,6 +63,37 @@ class StatusChanges(Listing):
     key = StatusChange.id
     sorts: ClassVar[dict[str, Any]] = {"created_at": StatusChange.created_at}
     default_sort = "-id"
+
+
+class Sessions(Listing):
+    """A person's own live sessions; the statement is `torg_auth.queries.sign_in`'s."""
+
+    key = Session.id
+    sorts: ClassVar[dict[str, Any]] = {
+        "last_used_at": Session.last_used_at,
+        "created_at": Session.created_at,
+    }
+    default_sort = "-last_used_at"
+
+
+class ApiKeys(Listing):
+    """A person's own keys for programs; the statement is `torg_auth.queries.api_keys`'s."""
+
+    key = ApiKey.id
+    sorts: ClassVar[dict[str, Any]] = {
+        "name": ApiKey.name,
+        "created_at": ApiKey.created_at,
+        "expires_at": ApiKey.expires_at,
+    }
+    default_sort = "-id"
+
+
+class Roles(Listing):
+    """Every role, by name; the statement is `torg_auth.queries.profiles.roles()`."""
+
+    key = Role.id
+    sorts: ClassVar[dict[str, Any]] = {"name": Role.name}
+    default_sort = "name"
 
 
 def security_events() -> Any:

@@ -176,17 +176,13 @@ class RoleEntry:
     users: int
 
 
-def roles() -> list[RoleEntry]:
-    """Every active role, by name."""
-    return [RoleEntry(*row) for row in session.execute(_roles().order_by(Role.name))]
-
-
 def role(name: str) -> RoleEntry | None:
     """The active role of that name, or None."""
-    return _one(RoleEntry, session.execute(_roles().where(Role.name == name)))
+    return _one(RoleEntry, session.execute(roles().where(Role.name == name)))
 
 
-def _roles() -> Any:
+def roles() -> Any:
+    """The columns of `RoleEntry`, of active roles."""
     carried = func.array(
         select(RolePermission.permission)
         .where(RolePermission.role_id == Role.id, RolePermission.is_active)
@@ -202,7 +198,9 @@ def _roles() -> Any:
         .correlate(Role)
         .scalar_subquery()
     )
-    return select(Role.id, Role.name, carried, users).where(Role.is_active)
+    return select(Role.id, Role.name, carried.label("permissions"), users.label("users")).where(
+        Role.is_active
+    )
 
 
 def _link(key: str | None) -> str | None:

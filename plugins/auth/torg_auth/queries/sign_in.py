@@ -1,7 +1,7 @@
 """What signing in, a token and the list of sessions need to know."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text
 
@@ -117,36 +117,18 @@ def standing(user_id: int, session_id: int) -> Standing | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class SessionEntry:
-    """One live session as its owner sees it."""
-
-    id: int
-    device_label: str
-    address: str
-    created_at: datetime
-    last_used_at: datetime
-    expires_at: datetime
-    is_current: bool
-
-
-def live_sessions(user_id: int, current_id: int | None) -> list[SessionEntry]:
-    """The live sessions of an account, last used first."""
-    rows = session.execute(
-        select(
-            Session.id,
-            Session.device_label,
-            Session.address,
-            Session.created_at,
-            Session.last_used_at,
-            Session.expires_at,
-        )
-        .where(
-            Session.user_id == user_id,
-            Session.revoked_at.is_(None),
-            Session.expires_at > func.clock_timestamp(),
-        )
-        .order_by(Session.last_used_at.desc(), Session.id.desc())
-        .limit(100)
+def live_sessions(user_id: int, current_id: int | None) -> Any:
+    """The object rule of sessions: those of an account that are live; and which is the present."""
+    return select(
+        Session.id,
+        Session.device_label,
+        Session.address,
+        Session.created_at,
+        Session.last_used_at,
+        Session.expires_at,
+        (Session.id == (current_id or 0)).label("is_current"),
+    ).where(
+        Session.user_id == user_id,
+        Session.revoked_at.is_(None),
+        Session.expires_at > func.clock_timestamp(),
     )
-    return [SessionEntry(*row, is_current=row.id == current_id) for row in rows]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from torg import identity
+from torg.listing import Page
 from torg_auth.errors import (
     ApiKeyNotFoundError,
     ApiKeysFullError,
@@ -10,18 +11,20 @@ from torg_auth.errors import (
     SessionNeededError,
 )
 from torg_auth.queries import api_keys as queries
+from torg_auth.queries import lists
 from torg_auth.routes.blueprint import blueprint
-from torg_auth.schemas_personal import ApiKeyMade, ApiKeys, NewApiKey
+from torg_auth.schemas_personal import ApiKeyEntry, ApiKeyMade, NewApiKey
 from torg_auth.services import api_keys
 from torg_auth.services.callers import present_caller
 
 
 @blueprint.route("/api-keys", methods=["GET"])
 @blueprint.requires("auth.api_key.read")
-@blueprint.response(200, ApiKeys)
-def list_api_keys() -> dict[str, Any]:
+@blueprint.arguments(lists.ApiKeys.arguments(), location="query")
+@blueprint.response(200, lists.ApiKeys.envelope(ApiKeyEntry))
+def list_api_keys(arguments: dict[str, Any]) -> Page:
     """List one's own keys for programs, newest first, without the keys themselves."""
-    return {"items": queries.keys_of(identity.current().id), "next_cursor": None}
+    return lists.ApiKeys.page(queries.keys_of(identity.current().id), arguments)
 
 
 @blueprint.route("/api-keys", methods=["POST"])

@@ -3,6 +3,7 @@
 from typing import Any
 
 from torg import etag, identity
+from torg.listing import Page
 from torg_auth.errors import (
     OwnAccessError,
     PermissionUnknownError,
@@ -11,9 +12,10 @@ from torg_auth.errors import (
     RoleNotFoundError,
     UserNotFoundError,
 )
+from torg_auth.queries import lists
 from torg_auth.queries import profiles as queries
 from torg_auth.routes.blueprint import blueprint
-from torg_auth.schemas import Role, Roles
+from torg_auth.schemas import Role
 from torg_auth.schemas_personal import Explanation, Question, RolePermissions
 from torg_auth.services import roles
 from torg_auth.services.callers import present_caller
@@ -32,10 +34,11 @@ def explain_permission(arguments: dict[str, Any]) -> roles.Explanation:
 
 @blueprint.route("/admin/roles", methods=["GET"])
 @blueprint.requires("auth.role.read")
-@blueprint.response(200, Roles)
-def list_roles() -> dict[str, Any]:
+@blueprint.arguments(lists.Roles.arguments(), location="query")
+@blueprint.response(200, lists.Roles.envelope(Role))
+def list_roles(arguments: dict[str, Any]) -> Page:
     """List the roles with the permissions that they carry."""
-    return {"items": queries.roles(), "next_cursor": None}
+    return lists.Roles.page(queries.roles(), arguments)
 
 
 @blueprint.route("/admin/roles/<string:name>", methods=["GET"])

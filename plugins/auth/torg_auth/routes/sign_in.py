@@ -3,14 +3,16 @@
 from typing import Any
 
 from torg import identity
+from torg.listing import Page
 from torg_auth.errors import (
     CredentialsWrongError,
     RefreshTokenInvalidError,
     SessionNotFoundError,
 )
+from torg_auth.queries import lists
 from torg_auth.queries import sign_in as queries
 from torg_auth.routes.blueprint import blueprint
-from torg_auth.schemas import Login, RefreshToken, Sessions, Tokens
+from torg_auth.schemas import Login, RefreshToken, SessionEntry, Tokens
 from torg_auth.services import sessions
 from torg_auth.services.callers import present_caller
 from torg_auth.services.devices import keep_mark
@@ -64,11 +66,12 @@ def log_out() -> None:
 
 @blueprint.route("/sessions", methods=["GET"])
 @blueprint.requires("auth.session.read")
-@blueprint.response(200, Sessions)
-def list_sessions() -> dict[str, Any]:
-    """List one's own live sessions, last used first; at most 100 are kept in the list."""
+@blueprint.arguments(lists.Sessions.arguments(), location="query")
+@blueprint.response(200, lists.Sessions.envelope(SessionEntry))
+def list_sessions(arguments: dict[str, Any]) -> Page:
+    """List one's own live sessions, last used first."""
     caller = identity.current()
-    return {"items": queries.live_sessions(caller.id, caller.session_id), "next_cursor": None}
+    return lists.Sessions.page(queries.live_sessions(caller.id, caller.session_id), arguments)
 
 
 @blueprint.route("/sessions", methods=["DELETE"])
