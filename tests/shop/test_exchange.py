@@ -240,3 +240,25 @@ def test_a_short_row_takes_nothing_from_the_rows_below(staff):
 def test_a_price_that_only_python_reads_as_a_number_is_refused(staff, price):
     said = take(staff, f"sku,name,price,currency\nP1,A,{price},EUR\n", dry_run=True)
     assert (said["failed"], said["errors"][0]["column"]) == (1, "price")
+
+
+def test_above_the_limit_a_job_takes_the_table_in(make_shop, make_staff):
+    staff = make_staff(shop := make_shop(import_at_once=2))
+    table = "sku,name,price,currency\nB1,A,1,EUR\n\nB2,,1,EUR\nB3,C,1,EUR\n"
+    for dry_run, left in ((True, 0), (False, 2)):
+        answer = staff.client.post(
+            f"{API}/admin/products/import?dry_run={str(dry_run).lower()}",
+            data={"file": (io.BytesIO(table.encode()), "table")},
+            headers=staff.headers,
+        )
+        assert answer.status_code == 202, answer.json
+        where = answer.headers["Location"]
+        assert staff.client.get(where, headers=shop.person().headers).status_code == 404
+        torg_jobs.run_due(shop.app)
+        state = staff.client.get(where, headers=staff.headers).json
+        assert (state["state"], state["progress"]) == ("done", {"done": 3, "total": 3})
+        said = state["result"]
+        assert (said["dry_run"], said["created"], said["failed"]) == (dry_run, 2, 1)
+        # The file's own line, whatever empty lines stand above it.
+        assert [(each["row"], each["column"]) for each in said["errors"]] == [(4, "name")]
+        assert len(staff.client.get(f"{API}/products").json["items"]) == left

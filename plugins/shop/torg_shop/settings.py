@@ -18,6 +18,9 @@ class ShopSettings(Section):
         20_000, ge=1, description="Most products that are exported at once; more become a job."
     )
     import_rows: int = Field(50_000, ge=1, le=1_000_000, description="Most rows of an import.")
+    import_at_once: int = Field(
+        1000, ge=1, description="Most rows that are taken in at once; more become a job."
+    )
     pictures: int = Field(20, ge=1, le=100, description="Most pictures of one product.")
     bought_together_support: int = Field(
         2, ge=1, description="In how many orders two products must meet to be recommended."

@@ -8,7 +8,7 @@ from torg.db import database_now
 from torg.jobs import Job, JobRun
 from torg.schedules import Schedule
 from torg_shop.queries import export
-from torg_shop.services import exporting, media, popularity, recommendations
+from torg_shop.services import exporting, importing, media, popularity, recommendations
 
 Payload = dict[str, Any]
 _EXPORT_KEPT = timedelta(days=2)
@@ -35,6 +35,15 @@ def export_all(payload: Payload, run: JobRun) -> Payload:
     return {"file": key, "rows": number}
 
 
+def import_table(payload: Payload, run: JobRun) -> Payload:
+    """Take in the table that somebody has sent; taken in twice, it is still the same."""
+    rows = importing.read(storage.get(payload["key"]).content)
+    report = importing.run(
+        rows, dry_run=payload["dry_run"], told=lambda done: run.progress(done, len(rows))
+    )
+    return {**vars(report), "dry_run": payload["dry_run"]}
+
+
 def find_bought_together(_payload: Payload, _run: JobRun) -> Payload:
     """Reckon anew which products are bought together."""
     return {"pairs": recommendations.rebuild()}
@@ -51,6 +60,7 @@ JOBS = (
     Job("shop.make_thumbnail", make_thumbnail),
     Job("shop.remove_file", remove_file, priority=outbox.BULK),
     Job("shop.export", export_all, limit_seconds=1800),
+    Job("shop.import", import_table, limit_seconds=1800, max_attempts=3),
 )
 SCHEDULES = (
     Schedule("shop.count_popularity", "shop.count_popularity", cron="15 * * * *"),

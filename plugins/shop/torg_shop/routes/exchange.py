@@ -20,6 +20,7 @@ _CHUNK_BYTES = 65536
 @blueprint.requires()
 @blueprint.transaction("write")
 @blueprint.arguments(shapes.ExportQuery, location="query")
+@blueprint.alt_response(202, schema=shapes.LeftToJob)
 @blueprint.response(200, description="The file; 202 with its job when there are many products.")
 def export_products(arguments: dict[str, Any]) -> Any:
     """Export the whole catalogue with all fields, as XLSX or CSV.
@@ -29,10 +30,7 @@ def export_products(arguments: dict[str, Any]) -> Any:
     wanted = arguments["format"]
     job_id = exporting.left_to_a_job(wanted, identity.current().id)
     if job_id is not None:
-        answer = flask.jsonify({"job_id": job_id})
-        answer.status_code = 202
-        answer.headers.extend(job_routes.location(job_id))
-        return answer
+        return _left(job_id)
     answer = flask.Response(
         FileWrapper(exporting.spooled(wanted), _CHUNK_BYTES),
         mimetype=CONTENT_TYPES[wanted],
@@ -47,6 +45,7 @@ def export_products(arguments: dict[str, Any]) -> Any:
 @blueprint.requires(CATALOGUE)
 @blueprint.arguments(shapes.ImportQuery, location="query")
 @blueprint.arguments(shapes.ImportFile, location="files")
+@blueprint.alt_response(202, schema=shapes.LeftToJob)
 @blueprint.response(200, shapes.ImportReport)
 @blueprint.fails(TableUnreadableError)
 def import_products(arguments: dict[str, Any], files: dict[str, Any]) -> Any:
@@ -54,8 +53,19 @@ def import_products(arguments: dict[str, Any], files: dict[str, Any]) -> Any:
 
     Columns: sku, name, description, price, currency, category (`Kitchen / Kettles`), tags
     (`new|loud`; a `|` in a name is written `\\|`), attributes (JSON), on_hand. What has no column
-    stays as it is.
+    stays as it is. Above the setting `import_at_once` the answer is 202, and the report is the
+    result of the job that `Location` names.
     """
-    content = files["file"].stream.read(LARGEST_BYTES + 1)
-    report = importing.run(content, dry_run=arguments["dry_run"])
-    return {**vars(report), "dry_run": arguments["dry_run"]}
+    content, dry_run = files["file"].stream.read(LARGEST_BYTES + 1), arguments["dry_run"]
+    rows = importing.read(content)
+    job_id = importing.left_to_a_job(content, rows, identity.current().id, dry_run=dry_run)
+    if job_id is not None:
+        return _left(job_id)
+    return {**vars(importing.run(rows, dry_run=dry_run)), "dry_run": dry_run}
+
+
+def _left(job_id: int) -> flask.Response:
+    answer = flask.jsonify({"job_id": job_id})
+    answer.status_code = 202
+    answer.headers.extend(job_routes.location(job_id))
+    return answer

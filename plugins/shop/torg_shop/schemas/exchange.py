@@ -2,7 +2,7 @@
 
 from flask_smorest.fields import Upload
 
-from torg.schemas import Boolean, Enum, Integer, List, Nested, QuerySchema, Schema, Text, Url
+from torg.schemas import Boolean, Enum, Id, Integer, List, Nested, QuerySchema, Schema, Text, Url
 from torg_shop.domain.formats import FORMATS
 
 
@@ -41,6 +41,12 @@ class ImportReport(Schema):
     updated = Integer(minimum=0)
     failed = Integer(minimum=0)
     errors = List(Nested(RowProblem), maximum=100, description="The first hundred.")
+
+
+class LeftToJob(Schema):
+    """That a job does it; `Location` tells where its state is, and in the end its result."""
+
+    job_id = Id()
 
 
 class PictureFile(Schema):

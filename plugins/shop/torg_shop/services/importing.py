@@ -1,8 +1,9 @@
 """Products out of a table: those of a known SKU are changed, others entered, wrong rows named."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +12,8 @@ from marshmallow import ValidationError
 from sqlalchemy import delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 
-from torg import config
-from torg.db import session
+from torg import config, outbox, storage
+from torg.db import database_now, session
 from torg.errors import TorgError
 from torg.money import format_amount, scale
 from torg.schemas import List, Schema, Text
@@ -30,6 +31,7 @@ COLUMNS = (
 _AT_ONCE = 500
 _MOST_ERRORS = 100
 _PATH = " / "
+_FILE_KEPT = timedelta(days=2)
 _LONGEST_NUMBER, _DEEPEST = 30, 100
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 
@@ -59,20 +61,52 @@ class Report:
             self.errors.append({"row": number, "column": column, "message": message})
 
 
-def run(content: bytes, *, dry_run: bool) -> Report:
-    """Take a table in. Right rows are kept even when others are wrong; a dry run keeps nothing.
+def read(content: bytes) -> list[tuple[int, Row]]:
+    """The rows of a table, with their places in it.
 
     Raises:
         TableUnreadableError: it is no table of products.
     """
-    most = config.plugin_settings("shop", ShopSettings).import_rows
-    rows = rows_of(content, most)
+    return rows_of(content, _settings().import_rows)
+
+
+def left_to_a_job(
+    content: bytes, rows: Sequence[tuple[int, Row]], identity_id: int, *, dry_run: bool
+) -> int | None:
+    """The job that takes a table in, when it is above the setting `import_at_once`; else None."""
+    if len(rows) <= _settings().import_at_once:
+        return None
+    key = storage.put(content, "application/octet-stream", "shop.import")
+    payload = {"key": key, "dry_run": dry_run}
+    job_id = outbox.enqueue("shop.import", payload, identity_id=identity_id)
+    assert job_id is not None, "it has no business key that could be taken"
+    later = database_now() + _FILE_KEPT
+    outbox.enqueue("shop.remove_file", {"key": key}, key=key, run_at=later)
+    return job_id
+
+
+def run(
+    rows: Sequence[tuple[int, Row]],
+    *,
+    dry_run: bool,
+    told: Callable[[int], object] = lambda _done: None,
+) -> Report:
+    """Take rows in. Right ones are kept even when others are wrong; a dry run keeps nothing.
+
+    Args:
+        rows: as `read` gave them.
+        dry_run: whether to try only.
+        told: called with how many are done, again and again.
+    """
     report = Report(rows=len(rows))
     attempt = session.begin_nested()
     tree = _Tree()
     known: set[str] = set()
-    for chunk in _chunks([*enumerate(rows, start=2)]):
+    done = 0
+    for chunk in _chunks(rows):
         _take(chunk, report, tree, known)
+        done += len(chunk)
+        told(done)
     if dry_run:
         attempt.rollback()
     else:
@@ -81,7 +115,11 @@ def run(content: bytes, *, dry_run: bool) -> Report:
     return report
 
 
-def _chunks(rows: list[tuple[int, Row]]) -> Iterator[list[tuple[int, Row]]]:
+def _settings() -> ShopSettings:
+    return config.plugin_settings("shop", ShopSettings)
+
+
+def _chunks(rows: Sequence[tuple[int, Row]]) -> Iterator[Sequence[tuple[int, Row]]]:
     for start in range(0, len(rows), _AT_ONCE):
         yield rows[start : start + _AT_ONCE]
 

@@ -13,27 +13,32 @@ from torg_shop.errors.catalogue import TableUnreadableError
 _MOST_UNPACKED = 200 * 1024 * 1024
 _MOST_COLUMNS = 100
 Row = dict[str, str]
+_Line = tuple[int, list[str]]
 
 
-def rows_of(content: bytes, most: int) -> list[Row]:
-    """The rows by column name; the first row holds the names. Cells are stripped, but
-    for descriptions.
+def rows_of(content: bytes, most: int) -> list[tuple[int, Row]]:
+    """The rows by column name, with their place in the table; the first row holds the names.
+
+    Empty rows are left out. Cells are stripped, but for descriptions.
 
     Raises:
         TableUnreadableError: neither kind of file, no `sku`, or more than `most` rows.
     """
     lines = _workbook(content, most) if content[:2] == b"PK" else _csv(content, most)
-    names = [each.strip().lower() for each in lines[0]] if lines else []
+    names = [each.strip().lower() for each in lines[0][1]] if lines else []
     if "sku" not in names or len(names) > _MOST_COLUMNS:
         raise TableUnreadableError(reason="there is no column sku")
     if len({each for each in names if each}) != len([each for each in names if each]):
         raise TableUnreadableError(reason="a column is there twice")
     if len(lines) - 1 > most:
         raise TableUnreadableError(reason=f"there are more than {most} rows")
-    return [
-        {name: _said(name, cell) for name, cell in zip_longest(names, line, fillvalue="") if name}
-        for line in lines[1:]
-    ]
+    return [(number, _row(names, line)) for number, line in lines[1:]]
+
+
+def _row(names: list[str], line: list[str]) -> Row:
+    # A line that is too short has empty cells at its end.
+    cells = zip_longest(names, line, fillvalue="")
+    return {name: _said(name, cell) for name, cell in cells if name}
 
 
 def _said(name: str, cell: str) -> str:
@@ -41,12 +46,13 @@ def _said(name: str, cell: str) -> str:
     return original(cell if name == "description" else cell.strip())
 
 
-def _csv(content: bytes, most: int) -> list[list[str]]:
+def _csv(content: bytes, most: int) -> list[_Line]:
     try:
-        lines: list[list[str]] = []
-        for line in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True):
+        lines: list[_Line] = []
+        table = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        for number, line in enumerate(table, start=1):
             if any(line) or not lines:
-                lines.append(line)
+                lines.append((number, line))
             if len(lines) > most + 1:
                 break
     except (UnicodeDecodeError, csv.Error) as error:
@@ -54,7 +60,7 @@ def _csv(content: bytes, most: int) -> list[list[str]]:
     return lines
 
 
-def _workbook(content: bytes, most: int) -> list[list[str]]:
+def _workbook(content: bytes, most: int) -> list[_Line]:
     import python_calamine
 
     try:
@@ -66,7 +72,11 @@ def _workbook(content: bytes, most: int) -> list[list[str]]:
         cells = workbook.get_sheet_by_index(0).to_python(nrows=most + 2)
     except (python_calamine.CalamineError, zipfile.BadZipFile, OSError, ValueError) as error:
         raise TableUnreadableError(reason="it is no XLSX workbook") from error
-    return [[_text(each) for each in line] for line in cells if any(line)]
+    return [
+        (number, [_text(each) for each in line])
+        for number, line in enumerate(cells, start=1)
+        if any(line)
+    ]
 
 
 def _text(cell: Any) -> str:
