@@ -109,6 +109,29 @@ def test_a_silent_provider_is_asked_and_silence_is_no_failure(books, anna):
     assert books.get(f"/deposits/{reference}", anna)["status"] == "succeeded"
 
 
+def test_a_silent_provider_is_asked_however_many_others_say_nothing(make_books):
+    books = make_books(sections={"wallet": {"sandbox": True}})
+    anna = books.person("anna")
+    for _ in range(3):
+        begin(books, anna, provider="manual")
+    forever, ends = (begin(books, anna, cents).json["reference"] for cents in ("1.17", "1.29"))
+    jobs.run_due(books.app)
+    books.sql(
+        "UPDATE wallet_deposit SET updated_at = clock_timestamp() - interval '1 hour'"
+        " + id * interval '1 second'"
+    )
+    from torg_wallet.services import payments
+
+    for expected in (forever, ends):
+        with unit_of_work(app=books.app):
+            assert payments.ask_about_silent(limit=1) == 1
+        (asked,) = books.sql(
+            "SELECT payload ->> 'reference' FROM torg_outbox WHERE job = 'wallet.ask_payment'"
+            " ORDER BY id DESC LIMIT 1"
+        )
+        assert asked == (expected,)
+
+
 def test_a_thousand_events_three_times_and_shuffled_have_a_thousand_effects(books, anna):
     number = 40
     references = [begin(books, anna).json["reference"] for _ in range(number)]

@@ -1,5 +1,6 @@
 """Payments: one by its reference, those nobody tells about, those somebody has to look at."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,15 +93,25 @@ def show(kind: PaymentKind, reference: str, identity_id: int | None = None) -> R
     return found
 
 
-def silent(minutes: int, limit: int) -> list[str]:
-    """References of payments that have not ended and that were not touched for so long."""
+def silent(minutes: int, limit: int, by_staff: Sequence[str] = ()) -> list[str]:
+    """References of payments that have not ended and that were not touched for so long.
+
+    Args:
+        minutes: how long.
+        limit: so many at most, the longest silent first.
+        by_staff: providers that are left out.
+    """
     since = func.clock_timestamp() - text(f"interval '{int(minutes)} min'")
     waiting = union_all(
         select(Deposit.reference, Deposit.updated_at).where(
-            Deposit.status.in_(("created", "processing")), Deposit.updated_at < since
+            Deposit.status.in_(("created", "processing")),
+            Deposit.updated_at < since,
+            Deposit.provider.not_in(by_staff),
         ),
         select(Payout.reference, Payout.updated_at).where(
-            Payout.status.in_(("held", "sent")), Payout.updated_at < since
+            Payout.status.in_(("held", "sent")),
+            Payout.updated_at < since,
+            Payout.provider.not_in(by_staff),
         ),
     ).subquery()
     rows = session.execute(select(waiting.c.reference).order_by(waiting.c.updated_at).limit(limit))

@@ -38,7 +38,7 @@ from torg_wallet.models.payments import Deposit, Payout, ProviderEventRow
 from torg_wallet.queries import payments as queries
 from torg_wallet.services import earmarks
 from torg_wallet.services.ledger import LedgerService
-from torg_wallet.services.providers import provider
+from torg_wallet.services.providers import provider, providers
 from torg_wallet.settings import WalletSettings
 
 SOURCE = "wallet"
@@ -196,10 +196,23 @@ def ask_about_silent(limit: int = 100) -> int:
     minutes = config.plugin_settings("wallet", WalletSettings).payment_silence_minutes
     now = int(database_now().timestamp())
     asked = 0
-    for reference in queries.silent(minutes, limit):
+    # Whoever waits for people of the house is not asked, and would keep others from being asked.
+    by_staff = [each.name for each in providers().values() if each.is_confirmed_by_staff]
+    for reference in queries.silent(minutes, limit, by_staff):
         key = f"{reference}:{now // (60 * minutes)}"
         asked += outbox.enqueue(ASK_JOB, {"reference": reference}, key=key) is not None
+        _touch(reference)
     return asked
+
+
+def _touch(reference: str) -> None:
+    """Let others be asked first the next time, so that one who is silent for ever is in no way."""
+    kind = kind_of(reference)
+    assert kind is not None, "references are made here"
+    model = MODEL[kind]
+    session.execute(
+        update(model).where(model.reference == reference).values(updated_at=func.clock_timestamp())
+    )
 
 
 def ask(reference: str) -> Outcome | None:
