@@ -3,19 +3,24 @@
 from typing import Any
 
 from torg import outbox
+from torg.db import database_now
 from torg.jobs import Job, JobRun
 from torg.schedules import Schedule
 from torg_shop.services import carts, orders, proving
 
 Payload = dict[str, Any]
+# When an order whose job has failed gets another one.
+_AGAIN_SECONDS = 600
 
 
 def cancel_expired(payload: Payload, run: JobRun) -> Payload:
     """Queue a job for each order that was not paid in time, so that its goods become free."""
     del payload, run
     due = orders.expired()
+    part = int(database_now().timestamp()) // _AGAIN_SECONDS
     for number in due:
-        outbox.enqueue("shop.cancel_unpaid", {"number": number})
+        # By a key, so that jobs do not pile up while workers are busy or away.
+        outbox.enqueue("shop.cancel_unpaid", {"number": number}, key=f"{number}:{part}")
     return {"orders": len(due)}
 
 

@@ -24,6 +24,7 @@ _SHOWN: Select[*tuple[Any, ...]] = select(
     Payment.status,
     Payment.created_at,
     Payment.updated_at,
+    Order.payment_status,
     Order.total_minor,
     Order.currency,
 ).join(Order, Order.id == Payment.order_id)

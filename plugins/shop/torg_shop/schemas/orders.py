@@ -124,7 +124,9 @@ class Payment(Schema):
     provider = Text(maximum=64, example="sandbox")
     status = Enum(("under_way", "applied", "kept", "failed"))
     amount = MoneyField(minor="total_minor")
-    next_step = Text(maximum=2000, minimum=0, description="What to do now.")
+    next_step = Text(
+        maximum=2000, minimum=0, description="What to do now; empty when it waits no more."
+    )
     reason = Text(maximum=500, minimum=0, description="Why it failed.")
     created_at = Timestamp()
     updated_at = Timestamp()

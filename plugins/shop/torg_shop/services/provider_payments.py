@@ -15,7 +15,7 @@ from torg import contracts
 from torg.db import session
 from torg.errors import NotFoundError
 from torg.money import Money
-from torg_ledger import CollectionStatus
+from torg_ledger import Collection, CollectionStatus
 from torg_shop.domain import statuses
 from torg_shop.errors.orders import PaymentUnderWayError, TooManyPaymentsError
 from torg_shop.models.orders import Order
@@ -98,14 +98,15 @@ def _shown(rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Payments with what their provider says to the buyer."""
     ledger = contracts.find("ledger", COLLECTING)
     said = {} if ledger is None else ledger.collections([row.reference for row in rows])
-    return [
-        {
-            **row._asdict(),
-            "next_step": said[row.reference].next_step if row.reference in said else "",
-            "reason": said[row.reference].reason if row.reference in said else "",
-        }
-        for row in rows
-    ]
+    return [{**row._asdict(), **_words(row, said.get(row.reference))} for row in rows]
+
+
+def _words(row: Any, said: Collection | None) -> dict[str, str]:
+    if said is None:
+        return {"next_step": "", "reason": ""}
+    # Nobody is asked for money any more that has come, or that nothing waits for.
+    waits = row.status == "under_way" and row.payment_status == "awaiting_payment"
+    return {"next_step": said.next_step if waits else "", "reason": said.reason}
 
 
 def heard(payload: Mapping[str, Any]) -> None:
