@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUNNABLE := $(VENV)/.runnable
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo run test lint format unit fuzz bench docs clean
@@ -13,15 +14,15 @@ help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # What runs the platform is installed first and alone, so that a demo waits for nothing else.
-$(RUNNABLE): setup.cfg pyproject.toml requirements.txt $(wildcard contracts/*/pyproject.toml plugins/*/pyproject.toml)
+$(RUNNABLE): setup.cfg pyproject.toml requirements.txt constraints.txt $(wildcard contracts/*/pyproject.toml plugins/*/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Torg needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(INSTALL) --requirement requirements.txt
 	@touch $(RUNNABLE)
 
 $(STAMP): $(RUNNABLE) requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	$(INSTALL) --requirement requirements-dev.txt
 	@touch $(STAMP)
 
 install: $(STAMP) ## Make .venv with everything

@@ -2,10 +2,16 @@
 
 import configparser
 import platform
+import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,3 +72,49 @@ def test_source_files_stay_under_400_lines() -> None:
     }
 
     assert long == {}
+
+
+def required() -> Iterator[Requirement]:
+    """What the host, contracts, plugins and the tests need of others."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    lines = setup["options"]["install_requires"].splitlines()
+    lines += setup["options.extras_require"]["s3"].splitlines()
+    lines += (ROOT / "requirements-dev.txt").read_text("utf-8").splitlines()
+    for file in [*ROOT.glob("contracts/*/pyproject.toml"), *ROOT.glob("plugins/*/pyproject.toml")]:
+        lines += tomllib.loads(file.read_text("utf-8"))["project"]["dependencies"]
+    for line in lines:
+        if line.strip() and not line.startswith(("#", "-")) and not line.startswith("torg"):
+            yield Requirement(line)
+
+
+def test_what_is_installed_was_tried_and_is_allowed() -> None:
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    pairs = (line.split("==") for line in lines if not line.startswith("#"))
+    pinned = {canonicalize_name(name): version for name, version in pairs}
+    wrong = [
+        str(each)
+        for each in required()
+        if (version := pinned.get(canonicalize_name(each.name))) is None
+        or not each.specifier.contains(version)
+    ]
+
+    assert wrong == []
+
+
+def pages() -> list[Path]:
+    folders = ("docs", "plugins", "contracts", "examples")
+    below = [page for folder in folders for page in (ROOT / folder).rglob("*.md")]
+    return [*ROOT.glob("*.md"), *below]
+
+
+def test_links_and_tests_that_pages_name_exist() -> None:
+    missing = []
+    for page in pages():
+        text = page.read_text("utf-8")
+        linked = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", text)
+        named = re.findall(r"`(tests/[\w/]+\.py)`", text)
+        missing += [f"{page}: {link}" for link in linked if not (page.parent / link).exists()]
+        missing += [f"{page}: {name}" for name in named if not (ROOT / name).exists()]
+
+    assert missing == []
