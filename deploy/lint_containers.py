@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 COMPOSE_SECRETS = {"POSTGRES_PASSWORD": "x" * 40, "TORG_SECRET_KEY": "0123456789abcdef" * 3}
 SERVICE_KEYS = frozenset(
     {"build", "cap_drop", "command", "depends_on", "entrypoint", "environment", "healthcheck"}
-    | {"image", "init", "ports", "profiles", "read_only", "restart", "security_opt", "shm_size"}
-    | {"stop_grace_period", "tmpfs", "user", "volumes"}
+    | {"image", "init", "network_mode", "ports", "profiles", "read_only", "restart"}
+    | {"security_opt", "shm_size", "stop_grace_period", "tmpfs", "user", "volumes"}
 )
 TOP_KEYS = frozenset({"name", "services", "volumes", "networks"})
 PUBLIC_SERVICES = frozenset({"nginx"})
@@ -89,19 +89,23 @@ def check_dockerfile(root: Path) -> list[Finding]:
     """Small, repeatable images that run as nobody in particular."""
     found = list(instructions((root / "Dockerfile").read_text()))
     stages = [each for each in found if each.name == "FROM"]
+    named = {each.value.split(" AS ")[-1] for each in stages if " AS " in each.value}
     findings = [
-        Finding("Dockerfile", each.line, text) for each in found for text in _problems(each, root)
+        Finding("Dockerfile", each.line, text)
+        for each in found
+        if not (each.name == "FROM" and each.value.split()[0] in named)
+        for text in _problems(each, root)
     ]
-    last = found[found.index(stages[-1]) :] if stages else []
-    names = {each.name: each for each in last}
+    _, names = list(_split(found))[-1]
     if len(stages) < 2:
         findings.append(Finding("Dockerfile", 1, "one stage only: compilers would ship with it"))
-    user = names.get("USER")
-    if user is None or not re.fullmatch(r"[1-9]\d*(:[1-9]\d*)?", user.value):
-        line = user.line if user else len(found)
-        findings.append(
-            Finding("Dockerfile", line, "the last stage needs USER with a number, not root")
-        )
+    for start, stage in _split(found):
+        user = stage.get("USER")
+        runs = {"CMD", "ENTRYPOINT"} & set(stage)
+        if runs and (user is None or not re.fullmatch(r"[1-9]\d*(:[1-9]\d*)?", user.value)):
+            line = user.line if user else start
+            text = "a stage that runs needs USER with a number, not root"
+            findings.append(Finding("Dockerfile", line, text))
     findings += [Finding(".dockerignore", 1, text) for text in _missing_distributions(root)]
     findings += [
         Finding("Dockerfile", stages[-1].line, f"the last stage has no {name}")
@@ -109,6 +113,13 @@ def check_dockerfile(root: Path) -> list[Finding]:
         if name not in names
     ]
     return findings
+
+
+def _split(found: list[Instruction]) -> Iterator[tuple[int, dict[str, Instruction]]]:
+    """Each stage: the line where it begins, and its last instruction of each name."""
+    starts = [place for place, each in enumerate(found) if each.name == "FROM"]
+    for start, end in zip(starts, [*starts[1:], len(found)], strict=True):
+        yield found[start].line, {each.name: each for each in found[start:end]}
 
 
 def _missing_distributions(root: Path) -> Iterator[str]:
@@ -219,6 +230,8 @@ def _service_problems(
         yield "no healthcheck"
     if "restart" not in service:
         yield "no restart policy"
+    if "network_mode" in service and "local" not in service.get("profiles", ()):
+        yield "shares the machine's network; only the profile local may"
     yield from _dependency_problems(service, document)
     yield from _volume_problems(service, document, root)
     for port in service.get("ports", ()):
@@ -252,7 +265,7 @@ def _volume_problems(
 
 def _setting_problems(service: dict[str, Any]) -> Iterator[str]:
     """The TORG_ variables must be settings of the host, with values that it takes."""
-    if "build" not in service:
+    if "build" not in service or "environment" not in service:
         return
     from torg import config
 

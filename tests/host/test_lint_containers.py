@@ -18,6 +18,11 @@ FILES = (
     ".dockerignore",
     ".env.example",
     "requirements.txt",
+    "constraints.txt",
+    "setup.cfg",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
 )
 
 
@@ -39,6 +44,8 @@ def copy(tmp_path: Path) -> Path:
     for name in FILES:
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    for name in ("platform", "migrations", "contracts", "plugins"):
+        (tmp_path / name).mkdir()
     return tmp_path
 
 
@@ -65,6 +72,7 @@ def test_the_files_of_the_repository_have_no_finding(lint: ModuleType) -> None:
         ("USER 10001:10001\n", "", "needs USER with a number, not root"),
         ("FROM python:3.12-slim-bookworm\n", "FROM python\n", "name a version"),
         ("FROM python:3.12-slim-bookworm AS", "FROM python:latest AS", "name a version"),
+        ("FROM build AS tests", "FROM biuld AS tests", "name a version"),
         ("COPY deploy/gunicorn", "ADD deploy/gunicorn", "COPY says what it does"),
         ('CMD ["gunicorn"', "CMD gunicorn #", "as a JSON list"),
         ("deploy/gunicorn.conf.py deploy", "deploy/nothing.py deploy", "not in the repository"),
@@ -95,6 +103,7 @@ def test_a_distribution_that_would_not_get_into_the_image_is_found(
         ("    image: nginx:1.28-alpine\n", "    image: nginx\n", "names no version"),
         ("  mail:\n", "  mail:\n    privileged: true\n", "unwanted key privileged"),
         ("127.0.0.1:8025:8025", "8025:8025", "is open to the network"),
+        ("  mail:\n", "  mail:\n    network_mode: host\n", "shares the machine's network"),
         ("redis: {condition: service_healthy}", "rdis: {condition: service_healthy}", "rdis"),
         (
             "    image: postgres:18-alpine\n    restart: unless-stopped\n",
