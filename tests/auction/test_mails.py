@@ -113,6 +113,19 @@ class TestAnnouncing:
         assert town.subjects(ann) == ["New auction: Самовар"]
         assert town.subjects(olga) == ["Новый аукцион: Самовар"]
 
+    def test_says_when_an_auction_will_open_that_is_not_open_yet(self, town):
+        owner, olga = town.site.person("owner"), town.site.person(locale="ru")
+        opens = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=30)
+        town.site.create(owner, starts_at=opens.isoformat())
+        town.run_jobs()
+        for person, word in ((owner, "Opens: "), (olga, "Начало: ")):
+            [told] = town.mailbox.to(person.email)
+            assert f"{word}{opens.day}" in told.text
+            assert f"{opens:%H:%M} UTC" in told.text
+            assert f"{opens:%H:%M} UTC" in told.html
+        assert "your auction will open in time" in town.mailbox.to(owner.email)[0].text
+        assert "объявляет аукцион" in town.mailbox.to(olga.email)[0].text
+
 
 class TestNewPrices:
     @pytest.fixture

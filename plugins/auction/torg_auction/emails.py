@@ -30,6 +30,7 @@ TEMPLATES = (
             "owner": "ben",
             "description": "It was my grandfather's, and it still strikes every hour.",
             "bid_increment": {"amount": "5.00", "currency": "EUR"},
+            "starts_at": None,
             "is_own": False,
         },
     ),
@@ -72,6 +73,7 @@ def announce(lot: Any, owner: str | None, people: Iterable[Contact]) -> int:
         "owner": owner or "",
         "description": _shortened(lot.description),
         "bid_increment": money(lot.bid_increment_minor, lot.currency),
+        "starts_at": _start_to_come(lot),
     }
     queued = [
         queue_mail(
@@ -130,6 +132,12 @@ def tell_ending(row: Any) -> None:
     """Tell a watcher that his auction ends soon."""
     told = facts(row, row.current_price_minor) | {"bid_count": row.bid_count}
     queue_mail("auction.ending_soon", row.identity_id, told, key=str(row.id))
+
+
+def _start_to_come(lot: Any) -> str | None:
+    """When bidding begins; None when it has begun."""
+    starts_at: datetime = lot.starts_at
+    return clock.format_moment(starts_at.astimezone(UTC)) if starts_at > lot.server_time else None
 
 
 def _shortened(description: str, longest: int = 400) -> str:
