@@ -307,30 +307,47 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile]:
     except (OSError, tarfile.TarError) as error:
         raise CommandError("this is no backup", where=str(path), why=str(error)) from error
     with archive:
-        yield archive
+        try:
+            yield archive
+        except tarfile.TarError as error:
+            # A copy that was cut short is only met where its end is missing.
+            raise _damaged(path, str(error)) from error
 
 
 def _checked(archive: tarfile.TarFile, path: Path) -> Manifest:
     """The manifest, after every member was compared with its checksum."""
     with _member(archive, _MANIFEST) as source:
-        facts = json.load(source)
-    if facts.get("format") != FORMAT:
+        try:
+            facts = dict(json.load(source))
+        except (ValueError, TypeError) as error:
+            raise _damaged(path, f"its manifest cannot be read: {error}") from error
+    if facts.get("format", FORMAT) != FORMAT:
         raise CommandError(
             f"a backup of format {facts.get('format')} cannot be read",
             where=str(path),
             why=f"this version of Torg reads format {FORMAT}",
         )
-    manifest = Manifest(**facts)
+    try:
+        manifest = Manifest(**facts)
+    except TypeError as error:
+        raise _damaged(path, f"its manifest is not whole: {error}") from error
     for name, checksum in manifest.members.items():
         digest = hashlib.sha256()
         with _member(archive, name) as source:
             while block := source.read(_BLOCK_BYTES):
                 digest.update(block)
         if digest.hexdigest() != checksum:
-            raise CommandError(
-                "the backup is damaged", where=f"{name} in {path}", why="its checksum differs"
-            )
+            raise _damaged(f"{name} in {path}", "its checksum differs")
     return manifest
+
+
+def _damaged(place: object, why: str) -> CommandError:
+    return CommandError(
+        "the backup is damaged",
+        where=str(place),
+        why=why,
+        next_steps=("take another copy of it, or an older backup",),
+    )
 
 
 def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
@@ -339,7 +356,7 @@ def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     except KeyError:
         source = None
     if source is None:
-        raise CommandError("the backup is damaged", where=str(archive.name), why=f"no {name} in it")
+        raise _damaged(archive.name, f"no {name} in it")
     return source
 
 

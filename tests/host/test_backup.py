@@ -135,6 +135,30 @@ def test_a_changed_byte_is_found(
     assert execute(empty, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
 
 
+@pytest.mark.parametrize("part", [0.2, 0.9])
+def test_a_copy_that_was_cut_short_is_called_damaged(
+    database: str, files: Path, tmp_path: Path, part: float
+) -> None:
+    archive = tmp_path / "archive.tar"
+    backup.create(database, files, archive)
+    archive.write_bytes(archive.read_bytes()[: int(archive.stat().st_size * part)])
+    with pytest.raises(CommandError, match="damaged"):
+        backup.verify(archive, database)
+
+
+@pytest.mark.parametrize("manifest", [b"{", b"[7]", b"\xff", b"{}"])
+def test_a_manifest_that_cannot_be_read_is_called_damaged(
+    database: str, tmp_path: Path, manifest: bytes
+) -> None:
+    archive = tmp_path / "archive.tar"
+    with tarfile.open(archive, "w") as opened:
+        head = tarfile.TarInfo("manifest.json")
+        head.size = len(manifest)
+        opened.addfile(head, io.BytesIO(manifest))
+    with pytest.raises(CommandError, match="damaged"):
+        backup.verify(archive, database)
+
+
 def test_a_row_too_few_is_found(database: str, files: Path, tmp_path: Path) -> None:
     archive = tmp_path / "archive.tar"
     backup.create(database, files, archive)
