@@ -17,6 +17,7 @@ from torg import config_reference
 from torg.config import HostSettings, Problem, Settings, SettingsError
 from torg.config_sources import Raw
 from torg.config_values import masked
+from torg.manifest import discover
 
 
 @click.group()
@@ -32,8 +33,7 @@ def check(as_json: bool) -> None:
     problems = list(reading.problems)
     notes: list[str] = []
     if reading.settings is not None:
-        enabled = reading.settings.host.plugins
-        models, failures = config_reference.models_of(enabled)
+        models, failures = config_reference.models_of(_installed(reading.settings.host))
         problems += failures + _of_plugins(reading.settings, models)
         notes = [*reading.settings.notes, *_advice(reading.settings.host)]
     if as_json:
@@ -52,9 +52,9 @@ def check(as_json: bool) -> None:
 def show(as_json: bool) -> None:
     """Show every setting that counts, where it comes from, secrets masked."""
     settings = configuration.load()
-    models, failures = config_reference.models_of(settings.host.plugins)
-    if failures:
-        raise SettingsError(failures)
+    models, failures = config_reference.models_of(_installed(settings.host))
+    for failure in failures:
+        click.echo(f"Warning: {failure}", err=True)
     settings.plugins(models)
     rows = list(_rows(settings.host, None, settings.raw))
     for name in models:
@@ -113,6 +113,12 @@ def _of_plugins(settings: Settings, models: dict[str, type[BaseModel]]) -> list[
     return []
 
 
+def _installed(host: HostSettings) -> list[str]:
+    """Enabled plugins whose package is there; the notes name the others, which stop nothing."""
+    there = {manifest.name for manifest in discover()}
+    return [name for name in host.plugins if name in there]
+
+
 def _advice(host: HostSettings) -> list[str]:
     """What a careful deployer changes before the public comes; none of it stops a start."""
     if host.debug or host.demo:
@@ -132,15 +138,6 @@ def _advice(host: HostSettings) -> list[str]:
 def _as_json(problems: list[Problem], notes: list[str]) -> dict[str, object]:
     return {
         "ok": not problems,
-        "problems": [
-            {
-                "name": problem.name,
-                "where": problem.where,
-                "given": problem.given,
-                "message": problem.message,
-                "mend": problem.mend,
-            }
-            for problem in problems
-        ],
+        "problems": [problem.as_json() for problem in problems],
         "notes": notes,
     }

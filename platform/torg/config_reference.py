@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from torg.config_host import HostSettings, Section
-from torg.config_sources import Problem, variable
+from torg.config_sources import Problem, nearest, variable
 from torg.config_values import allowed_values, literal, settings_class
 from torg.manifest import discover
 
@@ -44,17 +44,24 @@ def models_of(names: Iterable[str]) -> tuple[dict[str, type[BaseModel]], list[Pr
     problems: list[Problem] = []
     for name in names:
         manifest = manifests.get(name)
-        if manifest is None or manifest.problem:
-            reason = manifest.problem if manifest else None
-            message = reason or "is no installed plugin"
-            problems.append(Problem("plugins", "", name, message, "torg plugins list"))
+        if manifest is None:
+            near = nearest(name, manifests)
+            mend = f"did you mean {near}?" if near else f"installed: {', '.join(manifests)}"
+            problems.append(_problem(name, "is no installed plugin", mend))
+            continue
+        if manifest.problem:
+            problems.append(_problem(name, manifest.problem))
             continue
         try:
             models[name] = _model(manifest.package)
         except (Exception, SystemExit) as error:
             message = f"cannot be imported: {type(error).__name__}: {error}"
-            problems.append(Problem("plugins", "", name, message, "torg plugins list"))
+            problems.append(_problem(name, message))
     return models, problems
+
+
+def _problem(name: str, message: str, mend: str = "torg plugins list") -> Problem:
+    return Problem(f"plugin {name}", "installed packages", None, message, mend)
 
 
 def installed_models() -> dict[str, type[BaseModel]]:

@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -51,6 +51,10 @@ class Problem:
     given: str | None
     message: str
     mend: str
+
+    def as_json(self) -> dict[str, str | None]:
+        """The same for a machine."""
+        return asdict(self)
 
     def __str__(self) -> str:
         """The lines shown to the deployer."""

@@ -60,6 +60,33 @@ class TestCommands:
         assert rows["web_threads"]["source"] == "default"
         assert STRONG not in result.output
 
+    def test_a_plugin_whose_package_is_gone_stops_neither_check_nor_show(self, tmp_path):
+        (tmp_path / ".env").write_text(f"TORG_SECRET_KEY={STRONG}\nTORG_PLUGINS=zebra\n")
+
+        checked = CliRunner().invoke(commands, ["check", "--json"])
+        shown = CliRunner().invoke(commands, ["show", "--json"])
+
+        answer = json.loads(checked.stdout)
+        assert (checked.exit_code, answer["problems"]) == (0, [])
+        assert any("zebra is no installed plugin" in note for note in answer["notes"])
+        assert shown.exit_code == 0
+        assert any(row["value"] == '["zebra"]' for row in json.loads(shown.stdout))
+
+    def test_a_misspelt_plugin_is_one_problem_at_the_place_where_it_stands(self, tmp_path):
+        (tmp_path / ".env").write_text(f"TORG_SECRET_KEY={STRONG}\nTORG_PLUGINS=auctoin\n")
+
+        answer = json.loads(CliRunner().invoke(commands, ["check", "--json"]).stdout)
+
+        assert [(each["name"], each["where"]) for each in answer["problems"]] == [
+            ("TORG_PLUGINS", ".env line 2")
+        ]
+
+    def test_a_reference_of_an_unknown_plugin_names_the_nearest(self):
+        refused = CliRunner().invoke(commands, ["reference", "--plugin", "auctoin"])
+
+        assert isinstance(refused.exception, config.SettingsError)
+        assert "did you mean auction?" in str(refused.exception)
+
     def test_secret_makes_a_line_for_dotenv_that_passes(self, tmp_path):
         line = CliRunner().invoke(commands, ["secret"]).stdout
         (tmp_path / ".env").write_text(line)
