@@ -185,18 +185,20 @@ def _report(error: Exception, words: list[str]) -> int:
 
 
 def _explain(error: Exception) -> tuple[str, dict[str, object]]:
-    from sqlalchemy.exc import OperationalError
-
     from torg import deployment
     from torg.command_errors import CommandError
     from torg.config import SettingsError
     from torg.plugins import StartError
 
-    if isinstance(error, OperationalError):
-        error = deployment.database_away(error)
+    error = deployment.explain_database(error) or error
     if isinstance(error, CommandError):
         return str(error), error.as_json()
-    if isinstance(error, SettingsError | StartError):
+    if isinstance(error, SettingsError):
+        facts = CommandError(
+            str(error).partition(":\n")[0], next_steps=("torg config reference",)
+        ).as_json()
+        return str(error), facts | {"problems": [each.as_json() for each in error.problems]}
+    if isinstance(error, StartError):
         return str(error), {"error": str(error), "where": "", "why": "", "next": []}
     text = f"{type(error).__name__}: {error}\n  Next:   torg --trace … shows where it arose"
     return text, {"error": f"{type(error).__name__}: {error}", "where": "", "why": "", "next": []}

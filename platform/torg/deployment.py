@@ -18,8 +18,6 @@ from torg.command_errors import CommandError
 from torg.config import Settings
 
 if TYPE_CHECKING:
-    from sqlalchemy.exc import OperationalError
-
     from torg.http import Application
 
 OVERLAY = "environment.json"
@@ -96,7 +94,30 @@ def no_database() -> CommandError:
     )
 
 
-def database_away(error: OperationalError, settings: Settings | None = None) -> CommandError:
+def explain_database(error: Exception) -> CommandError | None:
+    """What to say for an error of the database or its driver; None when it is nothing known."""
+    import psycopg2
+    from sqlalchemy.exc import DBAPIError
+
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, psycopg2.errors.UndefinedTable | psycopg2.errors.UndefinedColumn):
+        return CommandError(
+            "the database lacks tables that this needs",
+            where="TORG_DATABASE_URL",
+            why=str(cause).partition("\n")[0],
+            next_steps=("torg db plan       shows what waits", "torg db upgrade"),
+        )
+    if isinstance(cause, psycopg2.OperationalError) and _is_away(cause.pgcode):
+        return database_away(cause)
+    return None
+
+
+def _is_away(code: str | None) -> bool:
+    """Whether an SQLSTATE is about the connection, and not about what was asked over it."""
+    return code is None or code.startswith(("08", "28", "3D", "53", "57P"))
+
+
+def database_away(error: Exception, settings: Settings | None = None) -> CommandError:
     """What to say when the database does not answer."""
     from urllib.parse import urlsplit
 
@@ -108,7 +129,7 @@ def database_away(error: OperationalError, settings: Settings | None = None) -> 
     return CommandError(
         "cannot reach the database",
         where=where,
-        why=" ".join(str(error.orig).split()),
+        why=" ".join(str(getattr(error, "orig", error)).split()),
         next_steps=(
             "see that the server runs and that address, user and password are right",
             "torg doctor     checks every part",

@@ -23,6 +23,8 @@ from typing import Any, Literal
 
 import flask
 import structlog
+from psycopg2.errors import UndefinedTable
+from sqlalchemy.exc import ProgrammingError
 
 from torg import __version__, config
 
@@ -239,6 +241,11 @@ def _look(app: flask.Flask, name: str, check: HealthCheck, former: Status) -> Pa
         status, detail = "degraded", str(limp)
     except Failing as failure:
         status, detail, cause = "failing", str(failure), str(failure.__cause__ or failure)
+    except ProgrammingError as error:
+        # Before the first upgrade there is nothing that could be asked.
+        missing = isinstance(error.orig, UndefinedTable)
+        detail = "its tables wait for torg db upgrade" if missing else type(error).__name__
+        status, cause = "failing", str(error)
     except Exception as error:
         # The answer is public, and messages of drivers name hosts and users: they stay in the log.
         status, detail, cause = "failing", type(error).__name__, str(error)

@@ -25,6 +25,7 @@ from torg.migration_plan import (
     StreamState,
     plan_downgrade,
     plan_upgrade,
+    require_known,
     unknown,
 )
 from torg.migration_record import database_by_record, disagreements, read_database
@@ -56,6 +57,7 @@ __all__ = [
     "pending",
     "plan",
     "planned_downgrade",
+    "require_known",
     "states",
     "streams_of",
     "unknown",
@@ -249,6 +251,7 @@ def check(app: flask.Flask, only: Collection[str] = ()) -> CheckResult:
     """Compare files, database and models of every enabled stream.
 
     Raises:
+        MigrationError: a name in `only` is neither installed nor in the database.
         sqlalchemy.exc.OperationalError: the database cannot be reached.
     """
     streams = streams_of(app)
@@ -256,6 +259,7 @@ def check(app: flask.Flask, only: Collection[str] = ()) -> CheckResult:
         database = read_database(connection)
         connection.rollback()
         planned = plan_upgrade(streams, database)
+        require_known(only, planned.states)
         differences = {}
         for stream in streams:
             wanted = not only or stream.name in only

@@ -106,9 +106,11 @@ def history(names: tuple[str, ...], as_json: bool) -> None:
     streams = migrate.installed_streams(settings.host.plugins)
     with engine_of(settings) as engine, engine.connect() as connection:
         rows = [row for row in read_history(connection) if not names or row["plugin"] in names]
+        states = migrate.plan(connection, streams).states
+        migrate.require_known(names, {*states, *(str(row["plugin"]) for row in rows)})
         waiting: list[dict[str, str | None]] = [
             {"plugin": state.name, "revision": revision, "applied_at": None, "version": None}
-            for state in migrate.plan(connection, streams).states.values()
+            for state in states.values()
             for revision in state.pending
             if not names or state.name in names
         ]

@@ -159,7 +159,7 @@ def plan_downgrade(
     by_name = {stream.name: stream for stream in order}
     going: dict[str, tuple[Revision, ...]] = {}
     for name, target in targets.items():
-        going[name] = _going(by_name.get(name), name, database, target)
+        going[name] = _going(by_name.get(name), name, database, target, by_name)
     gone = {(name, each.id) for name, revisions in going.items() for each in revisions}
     emptied = {name for name, target in targets.items() if target == "base"}
     _refuse_for_dependents(by_name, database, gone, emptied)
@@ -201,6 +201,17 @@ def unknown(name: str, known: Collection[str]) -> MigrationError:
         f"there is no installed plugin {name!r}; {hint}",
         next_steps=("see what is there: torg plugins list",),
     )
+
+
+def require_known(names: Collection[str], known: Collection[str]) -> None:
+    """See that every name is one of the known: a misspelt one would look as if all were well.
+
+    Raises:
+        MigrationError: naming the first that is not, and the nearest known one.
+    """
+    for name in names:
+        if name not in known:
+            raise unknown(name, known)
 
 
 def _applied(order: Iterable[Stream], database: Database) -> set[tuple[str, str]]:
@@ -276,12 +287,16 @@ def _missing(name: str, needed: str, other: Stream | None) -> tuple[str, str]:
 
 
 def _going(
-    stream: Stream | None, name: str, database: Database, target: str
+    stream: Stream | None,
+    name: str,
+    database: Database,
+    target: str,
+    installed: Collection[str],
 ) -> tuple[Revision, ...]:
     current = database.current.get(name)
     if stream is None:
         if current is None:
-            raise unknown(name, [*database.current, HOST])
+            raise unknown(name, installed)
         raise MigrationError(
             f"the package of plugin {name} is gone, so it cannot be taken back step by step",
             next_steps=(f"remove all of it: torg plugins purge {name} --plan",),

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from torg import config, deployment
+from torg import config, config_sources, deployment
 from torg.command_errors import CommandError
 
 _HIDDEN_METHODS = frozenset({"HEAD", "OPTIONS"})
@@ -32,6 +32,8 @@ def routes(plugin: str | None, as_json: bool) -> None:
     ]
     if plugin is not None:
         rows = [row for row in rows if row["plugin"] == plugin]
+        if not rows:
+            raise _no_routes(app, plugin)
     if as_json:
         click.echo(json.dumps(rows))
         return
@@ -63,6 +65,21 @@ def openapi(plugin: str | None, postman: bool, out: Path | None) -> None:
         return
     out.write_text(f"{text}\n", encoding="utf-8")
     click.echo(f"Written: {out}", err=True)
+
+
+def _no_routes(app: Any, plugin: str) -> CommandError:
+    from torg import plugins
+
+    known = plugins.registry(app).plugins
+    found = known.get(plugin)
+    near = config_sources.nearest(plugin, ["host", *known])
+    if found is not None:
+        why = found.reason or f"it is {found.state}"
+    else:
+        why = f"no plugin has this name{f'; did you mean {near}?' if near else ''}"
+    return CommandError(
+        f"there are no routes of {plugin}", why=why, next_steps=("torg plugins list",)
+    )
 
 
 def _application() -> Any:

@@ -21,8 +21,10 @@ import psycopg2
 import pytest
 
 import torg
-from torg import cli
+from torg import cli, health
+from torg.app import create_app
 from torg.command_errors import CommandError
+from torg.config import HostSettings, Settings
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SECRET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -46,6 +48,14 @@ def run(tmp_path: Path) -> Run:
         )
 
     return start
+
+
+@pytest.fixture
+def bare(torg_environment: Any, make_app: Any) -> str:
+    """The address of a database in which nothing is yet."""
+    url: str = torg_environment.create("torg_test_bare")
+    make_app.adopt("torg_test_bare")
+    return url
 
 
 @pytest.fixture
@@ -141,6 +151,34 @@ def test_an_unreachable_database_is_named_without_its_password(run: Run) -> None
     assert "127.0.0.1" in result.stdout
     assert "Next:" in result.stdout
     assert "hidden-word" not in result.stdout + result.stderr
+
+
+def test_a_database_that_only_the_driver_asks_for_is_named_too(run: Run) -> None:
+    result = run("backup", "create", TORG_DATABASE_URL="postgresql://torg@127.0.0.1:9/torg")
+    assert result.returncode == 1
+    assert result.stderr.startswith(
+        "Error: cannot reach the database\n  Where:  TORG_DATABASE_URL\n"
+    )
+
+
+def test_a_database_without_tables_is_answered_with_the_upgrade(
+    run: Run, bare: str, tmp_path: Path
+) -> None:
+    result = run("jobs", "list", TORG_DATABASE_URL=bare)
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: the database lacks tables that this needs\n")
+    assert result.stderr.endswith("torg db upgrade\n")
+    assert "SELECT" not in result.stderr
+    host = HostSettings(database_url=bare, debug=True, data_dir=str(tmp_path))
+    parts = {part.name: part for part in health.readiness(create_app(Settings.build(host))).parts}
+    assert parts["queue"].detail == "its tables wait for torg db upgrade"
+
+
+def test_wrong_settings_are_json_when_json_was_asked_for(run: Run) -> None:
+    facts = json.loads(run("db", "plan", "--json", TORG_WEB_WORKERS="many").stdout)
+    assert facts["error"] == "1 problem in the settings (read: environment)"
+    assert [each["name"] for each in facts["problems"]] == ["TORG_WEB_WORKERS"]
+    assert facts["next"] == ["torg config reference"]
 
 
 def test_errors_are_json_when_json_was_asked_for(run: Run) -> None:

@@ -131,8 +131,32 @@ class TestCheck:
         assert result.exit_code == 0
         assert "bare_0001: its file was changed after it was applied" in result.stderr
 
+    def test_misspelt_plugin_is_no_sound_check(self, shell: Any, stall: Any) -> None:
+        shell.run("db", "upgrade")
+
+        result = shell.run("db", "check", "--plugin", "stal")
+
+        assert result.stdout == ""
+        assert isinstance(result.exception, MigrationError)
+        assert "did you mean stall?" in result.exception.what
+
 
 class TestHistory:
+    def test_misspelt_plugin_is_no_empty_history(self, shell: Any, stall: Any) -> None:
+        result = shell.run("db", "history", "--plugin", "stal")
+
+        assert result.stdout == ""
+        assert isinstance(result.exception, MigrationError)
+        assert "did you mean stall?" in result.exception.what
+
+    def test_history_of_a_plugin_without_a_package_is_kept(self, shell: Any, stall: Any) -> None:
+        shell.run("db", "upgrade")
+        shell.uninstall(stall)
+
+        rows = shell.json("db", "history", "--plugin", "stall")
+
+        assert [row["revision"] for row in rows] == ["stall_0001"]
+
     def test_applied_and_waiting_revisions_are_listed(self, shell: Any, stall: Any) -> None:
         shell.run("db", "upgrade")
         stall.table(2, "stall_more")
@@ -173,6 +197,14 @@ class TestDowngrade:
 
         assert shell.run(*words).exit_code == 2
         assert shell.run(*words, "--yes").exit_code == 0
+
+    def test_unknown_plugin_is_answered_with_the_installed_ones(self, shell: Any) -> None:
+        result = shell.run("db", "downgrade", "--plugin", "nobody", "--to", "base")
+
+        assert isinstance(result.exception, MigrationError)
+        installed = result.exception.what.partition("installed are: ")[2].split(", ")
+        assert {"host", "stall"} <= set(installed)
+        assert len(installed) == len(set(installed))
 
     def test_without_a_plugin_it_is_a_wrong_use(self, shell: Any) -> None:
         assert shell.run("db", "downgrade", "--to", "base").exit_code == 2
