@@ -52,6 +52,16 @@ def test_the_link_confirms_the_address_once(api: Any, mails: Any) -> None:
     assert again.get_json()["code"] == "link_invalid"
 
 
+def test_a_browser_that_opens_the_link_gets_a_page(api: Any, mails: Any) -> None:
+    api.register("anna")
+    path = f"/verify-email?token={_link_token(mails('anna@example.com')[0].text)}"
+    page = api.get(path, headers={"Accept": "text/html,*/*;q=0.8", "Accept-Language": "ru"})
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    assert "Ваш адрес электронной почты подтверждён." in page.text
+    assert page.headers["Cache-Control"] == "no-store"
+    assert api.get("/me", token=api.token("anna")).get_json()["email_verified"] is True
+
+
 def test_confirming_counts_from_the_next_request_on(api: Any, code_for: Any) -> None:
     api.register("anna")
     token = api.token("anna")

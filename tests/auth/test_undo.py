@@ -73,6 +73,10 @@ def test_opening_the_link_changes_nothing_and_shows_a_button_to_a_browser(
     assert "Отменить изменение" in page.text
     assert "form-action 'self'" in page.headers["Content-Security-Policy"]
     assert _me(api, anna)["email"] == "anna@new.example"
+    pressed = api.post(path, headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (pressed.status_code, pressed.mimetype) == (200, "text/html")
+    assert "Ask for a new password now" in pressed.text
+    assert _me(api, api.token("anna"))["email"] == "anna@example.com"
 
 
 def test_after_72_hours_a_link_is_void(

@@ -5,6 +5,7 @@ from typing import Any
 import flask
 
 from torg import identity
+from torg_auth import pages
 from torg_auth.change_errors import (
     ChangeNotFoundError,
     NothingChangesError,
@@ -27,7 +28,6 @@ from torg_auth.errors import (
     PasswordRefusedError,
     UsernameTakenError,
 )
-from torg_auth.pages import undo_page
 from torg_auth.routes.blueprint import blueprint
 from torg_auth.services import changes, undoing
 from torg_auth.services.callers import present_caller
@@ -92,10 +92,7 @@ def confirm_change(arguments: dict[str, Any], change_id: int) -> None:
 def show_undo(arguments: dict[str, Any]) -> undoing.Undoable | flask.Response:
     """Show what an undo link takes back; to a browser, a page with a button. Changes nothing."""
     found = undoing.look(arguments["token"])
-    accepted = flask.request.accept_mimetypes
-    if accepted.best_match(["application/json", "text/html"]) == "text/html":
-        return undo_page(found.kind)
-    return found
+    return pages.undo_page(found.kind) if pages.is_wanted() else found
 
 
 @blueprint.route("/me/changes/undo", methods=["POST"])
@@ -105,6 +102,7 @@ def show_undo(arguments: dict[str, Any]) -> undoing.Undoable | flask.Response:
 @blueprint.response(200, Undone)
 @blueprint.fails(LinkInvalidError, UsernameTakenError, ValueTakenError)
 @blueprint.transaction("statement")
-def undo_change(arguments: dict[str, Any]) -> dict[str, Any]:
+def undo_change(arguments: dict[str, Any]) -> dict[str, Any] | flask.Response:
     """Take a change back by the link that was mailed. It works once; everybody is signed out."""
-    return {"kind": undoing.undo(arguments["token"], present_caller()), "undone": True}
+    kind = undoing.undo(arguments["token"], present_caller())
+    return pages.undone_page() if pages.is_wanted() else {"kind": kind, "undone": True}

@@ -5,6 +5,9 @@ None of these answers tells whether an address has an account.
 
 from typing import Any
 
+import flask
+
+from torg_auth import pages
 from torg_auth.change_schemas import ForgottenPassword, PasswordReset
 from torg_auth.domain.codes import Purpose
 from torg_auth.errors import (
@@ -64,10 +67,10 @@ def verify_email(arguments: dict[str, Any]) -> dict[str, bool]:
 @blueprint.arguments(LinkToken, location="query")
 @blueprint.response(200, Confirmed)
 @blueprint.fails(LinkInvalidError)
-def verify_email_by_link(arguments: dict[str, Any]) -> dict[str, bool]:
-    """Confirm an address by the link of the mail. A link works once."""
+def verify_email_by_link(arguments: dict[str, Any]) -> dict[str, bool] | flask.Response:
+    """Confirm an address by the link of the mail. A link works once; a browser gets a page."""
     accounts.confirm_by_link(arguments["token"], present_caller())
-    return {"email_verified": True}
+    return pages.confirmed_page() if pages.is_wanted() else {"email_verified": True}
 
 
 @blueprint.route("/verify-email/resend", methods=["POST"])
