@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import flask
 from flask import current_app, has_request_context
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from torg.db import Base, Fact, session
@@ -248,12 +248,6 @@ def set_active(identity_id: int, *, active: bool) -> None:
         .where(IdentityRow.id == identity_id)
         .values(is_active=active, access_version=IdentityRow.access_version + 1)
     )
-
-
-def count_identities() -> int:
-    """How many identities there are (the demo and health use it)."""
-    total: int = session.execute(select(func.count()).select_from(IdentityRow)).scalar_one()
-    return total
 
 
 def created_at(identity_id: int) -> datetime | None:

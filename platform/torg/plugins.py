@@ -100,7 +100,6 @@ class Registry:
             raise RuntimeError(message) from error
         finally:
             seconds = time.perf_counter() - started
-            plugin.hook_calls += 1
             plugin.hook_errors += failed
             plugin.hook_seconds += seconds
             if self.observe is not None:

@@ -42,7 +42,6 @@ class Plugin:
     module: ModuleType | None = None
     start_seconds: float = 0.0
     hook_seconds: float = 0.0
-    hook_calls: int = 0
     hook_errors: int = 0
 
     @property

@@ -30,6 +30,7 @@ from torg.config import HostSettings, Settings
 from torg.idempotency import IdempotencyRecord
 from torg.identity import IdentityRow
 from torg.manifest import Manifest
+from torg.testing_faults import FaultProxy
 
 
 def _make_tables(url: str) -> None:
@@ -37,6 +38,29 @@ def _make_tables(url: str) -> None:
     tables = [IdentityRow.__table__, IdempotencyRecord.__table__]
     db.Base.metadata.create_all(engine, tables=tables)
     engine.dispose()
+
+
+@pytest.fixture
+def proxy(fault_proxy: Any, torg_environment: Any) -> FaultProxy:
+    """A relay in front of the test session's Redis, to be hung, refused or cut."""
+    relay: FaultProxy = fault_proxy(
+        torg_environment.redis_url.removeprefix("unix://").partition("?")[0]
+    )
+    return relay
+
+
+@pytest.fixture
+def distant_redis_url(proxy: FaultProxy) -> str:
+    """The address of Redis behind the relay."""
+    return "redis://{}:{}".format(*proxy.address)
+
+
+@pytest.fixture
+def server(torg_environment: Any) -> Iterator[redis.Redis]:
+    """The test session's Redis itself."""
+    client = redis.Redis.from_url(torg_environment.redis_url)
+    yield client
+    client.close()
 
 
 @pytest.fixture(scope="session")

@@ -5,38 +5,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import redis
 
 from torg import cache, db
 from torg.errors import ConflictError
 from torg.money import Money
-from torg.testing_faults import FaultProxy
-
-
-@pytest.fixture
-def proxy(torg_environment):
-    relay = FaultProxy(torg_environment.redis_url.removeprefix("unix://").partition("?")[0])
-    yield relay
-    relay.close()
-
-
-@pytest.fixture
-def server(torg_environment):
-    client = redis.Redis.from_url(torg_environment.redis_url)
-    yield client
-    client.close()
-
-
-def through(proxy):
-    host, port = proxy.address
-    return f"redis://{host}:{port}"
-
-
-def wait_for(condition):
-    until = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
+from torg.testing_processes import eventually
 
 
 class Counting:
@@ -127,8 +100,8 @@ class TestRemember:
         assert remember(app, Counting()) == "value"
 
     @pytest.mark.parametrize("mode", ["refuse", "hang"])
-    def test_without_redis_everything_is_computed(self, make_api, proxy, mode):
-        app, fill = make_api(redis_url=through(proxy)), Counting()
+    def test_without_redis_everything_is_computed(self, make_api, proxy, distant_redis_url, mode):
+        app, fill = make_api(redis_url=distant_redis_url), Counting()
         proxy.mode(mode)
         started = time.monotonic()
         assert [remember(app, fill) for _ in range(3)] == ["value"] * 3
@@ -178,9 +151,9 @@ class TestStore:
         assert calls == [2, 3]
 
 
-def test_a_change_while_redis_is_away_is_told_when_it_is_back(make_api, proxy):
+def test_a_change_while_redis_is_away_is_told_when_it_is_back(make_api, proxy, distant_redis_url):
     """The writer cannot reach Redis, the reader can: it may be behind for a moment, no longer."""
-    reader, writer = make_api(), make_api(redis_url=through(proxy))
+    reader, writer = make_api(), make_api(redis_url=distant_redis_url)
     fill = Counting()
     remember(reader, fill)
     fill.value = "new"
@@ -188,7 +161,7 @@ def test_a_change_while_redis_is_away_is_told_when_it_is_back(make_api, proxy):
     invalidate(writer, "lots")
     assert remember(writer, fill) == "new"
     proxy.mode("pass")
-    wait_for(lambda: remember(reader, fill) == "new")
+    eventually(lambda: remember(reader, fill) == "new")
 
 
 def test_tags_are_never_counted(make_api, server):

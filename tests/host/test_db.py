@@ -3,17 +3,22 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from torg import db
 from torg.db import session
-from torg.identity import IdentityRow, count_identities, create_identity
+from torg.identity import IdentityRow, create_identity
 
 
 @pytest.fixture
 def app(make_app: Any) -> Any:
     return make_app([])
+
+
+def count_identities() -> int:
+    total: int = session.execute(select(func.count()).select_from(IdentityRow)).scalar_one()
+    return total
 
 
 def test_leaving_in_peace_commits(app: Any) -> None:

@@ -7,7 +7,6 @@ import pytest
 from torg import limits
 from torg.blueprint import Blueprint
 from torg.errors import TooManyError
-from torg.testing_faults import FaultProxy
 
 
 def make_gate(rate="3 per hour"):
@@ -35,19 +34,6 @@ def make_gate(rate="3 per hour"):
         """Enter freely."""
 
     return gate
-
-
-@pytest.fixture
-def proxy(torg_environment):
-    path = torg_environment.redis_url.removeprefix("unix://").partition("?")[0]
-    relay = FaultProxy(path)
-    yield relay
-    relay.close()
-
-
-def through(proxy):
-    host, port = proxy.address
-    return f"redis://{host}:{port}"
 
 
 def enter(client, times=1, address="1.2.3.4", path="/api/v1/gate", **headers):
@@ -118,8 +104,8 @@ def test_processes_count_together(make_api):
 
 
 @pytest.mark.parametrize("mode", ["refuse", "hang"])
-def test_without_redis_each_process_counts_for_itself(make_api, proxy, mode):
-    client = make_api(make_gate(), redis_url=through(proxy)).test_client()
+def test_without_redis_each_process_counts_for_itself(make_api, proxy, distant_redis_url, mode):
+    client = make_api(make_gate(), redis_url=distant_redis_url).test_client()
     proxy.mode(mode)
     started = time.monotonic()
     assert enter(client, 5) == [200, 200, 200, 429, 429]
@@ -132,8 +118,8 @@ def test_without_any_redis_there_are_limits_too(make_api):
     assert enter(client, 4) == [200, 200, 200, 429]
 
 
-def test_counting_goes_back_to_redis_by_itself(make_api, proxy):
-    app = make_api(make_gate(), redis_url=through(proxy))
+def test_counting_goes_back_to_redis_by_itself(make_api, proxy, distant_redis_url):
+    app = make_api(make_gate(), redis_url=distant_redis_url)
     client = app.test_client()
     proxy.mode("refuse")
     assert enter(client, 4)[-1] == 429

@@ -5,38 +5,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import redis
 
 from torg import cache, db, metrics, ready_answers
 from torg.blueprint import Blueprint
 from torg.errors import ConflictError
-from torg.testing_faults import FaultProxy
-
-
-@pytest.fixture
-def proxy(torg_environment):
-    relay = FaultProxy(torg_environment.redis_url.removeprefix("unix://").partition("?")[0])
-    yield relay
-    relay.close()
-
-
-@pytest.fixture
-def server(torg_environment):
-    client = redis.Redis.from_url(torg_environment.redis_url)
-    yield client
-    client.close()
-
-
-def through(proxy):
-    host, port = proxy.address
-    return f"redis://{host}:{port}"
-
-
-def wait_for(condition):
-    until = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
+from torg.testing_processes import eventually
 
 
 def invalidate(app, *names):
@@ -223,8 +196,8 @@ def test_an_answer_lives_no_longer_than_it_says(make_api, state):
 
 
 @pytest.mark.parametrize("mode", ["refuse", "hang"])
-def test_without_redis_every_answer_is_made(make_api, state, proxy, mode):
-    client = make_api(make_board(state), redis_url=through(proxy)).test_client()
+def test_without_redis_every_answer_is_made(make_api, state, proxy, distant_redis_url, mode):
+    client = make_api(make_board(state), redis_url=distant_redis_url).test_client()
     client.get(PATH)
     proxy.mode(mode)
     started = time.monotonic()
@@ -234,14 +207,16 @@ def test_without_redis_every_answer_is_made(make_api, state, proxy, mode):
     assert time.monotonic() - started < 5
 
 
-def test_nothing_from_before_an_outage_is_trusted_after_it(make_api, state, proxy):
-    app = make_api(make_board(state), redis_url=through(proxy))
+def test_nothing_from_before_an_outage_is_trusted_after_it(
+    make_api, state, proxy, distant_redis_url
+):
+    app = make_api(make_board(state), redis_url=distant_redis_url)
     client = app.test_client()
     client.get(PATH)
     proxy.mode("refuse")
     client.get(PATH)
     proxy.mode("pass")
-    wait_for(lambda: not app.extensions["torg.redis"].breaker.is_open)
+    eventually(lambda: not app.extensions["torg.redis"].breaker.is_open)
     calls = state.calls
     client.get(PATH)
     assert state.calls == calls + 1

@@ -15,12 +15,6 @@ pytest_plugins = ("work_bench",)
 
 
 @pytest.fixture
-def proxy(fault_proxy, torg_environment):
-    """A relay in front of the test session's Redis."""
-    return fault_proxy(torg_environment.redis_url.removeprefix("unix://").partition("?")[0])
-
-
-@pytest.fixture
 def client(proxy):
     """A guarded client through the relay."""
     made = connect("redis://{}:{}".format(*proxy.address), 0.25)
