@@ -154,7 +154,9 @@ def _keyed(request: flask.Request, key: str, operation: str) -> Keyed:
     caller = identity.current_or_none()
     identity_id = caller.id if caller is not None else None
     digest = hashlib.sha256(f"{identity_id}\n{operation}\n{key}".encode()).digest()
-    asked = hashlib.sha256(f"{request.method} {request.full_path}\n".encode())
+    # A last slash means nothing, so a repeat with one asks for the same.
+    address = f"{request.path.rstrip('/')}?{request.query_string.decode()}"
+    asked = hashlib.sha256(f"{request.method} {address}\n".encode())
     asked.update(body_of(request))
     return Keyed(digest, asked.digest(), identity_id)
 

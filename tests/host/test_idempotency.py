@@ -124,6 +124,13 @@ def test_a_repeat_gets_the_first_answer_and_has_no_effect(client, database, till
     assert (till.calls, count(database)) == (1, 1)
 
 
+def test_a_repeat_with_a_last_slash_is_the_same_request(client, database):
+    first, second = pay(client, "k1"), pay(client, "k1", address="/api/v1/till/")
+    assert (first.status_code, first.data) == (second.status_code, second.data)
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert count(database) == 1
+
+
 def test_without_a_key_every_call_has_its_effect(client, database):
     for _ in range(2):
         client.post("/api/v1/till", json={"amount": 5})
