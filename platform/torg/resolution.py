@@ -131,9 +131,19 @@ def _blocked_by(plugin: Plugin, plugins: dict[str, Plugin]) -> str | None:
         if not consumed.optional and not any(_contains(consumed.versions, v) for v in offers):
             return (
                 f"it needs the service {contract} {consumed.versions}, which no active plugin "
-                f"provides; enable one that does"
+                f"provides; {_who_could(contract, consumed.versions, plugins)}"
             )
     return None
+
+
+def _who_could(contract: str, versions: str, plugins: dict[str, Plugin]) -> str:
+    able = sorted(
+        plugin.name
+        for plugin in plugins.values()
+        if contract in plugin.manifest.provides
+        and _contains(versions, plugin.manifest.provides[contract])
+    )
+    return f"enable or mend {' or '.join(able)}" if able else "install a plugin that does"
 
 
 def _provided(contract: str, plugins: dict[str, Plugin]) -> list[str]:

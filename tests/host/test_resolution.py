@@ -75,6 +75,26 @@ class TestOrder:
                 assert order.index(other) < order.index(name)
 
 
+class TestContracts:
+    def test_who_lacks_a_service_is_told_which_installed_plugin_provides_it(self) -> None:
+        manifests = [
+            manifest("alpha", consumes={"users": Consumed(">=1,<2")}),
+            manifest("old", provides={"users": "0.9"}),
+            manifest("omega", provides={"users": "1.2"}),
+        ]
+
+        reason = resolve(manifests, ["alpha", "old"])[0]["alpha"].reason
+
+        assert reason.endswith("which no active plugin provides; enable or mend omega")
+
+    def test_a_service_that_nobody_provides_has_to_be_installed(self) -> None:
+        manifests = [manifest("alpha", consumes={"users": Consumed(">=1,<2")})]
+
+        reason = resolve(manifests, ["alpha"])[0]["alpha"].reason
+
+        assert reason.endswith("which no active plugin provides; install a plugin that does")
+
+
 class TestRefusals:
     def test_what_is_not_enabled_is_disabled(self) -> None:
         plugins, order = resolve([manifest("alpha")], [])
