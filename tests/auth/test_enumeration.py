@@ -85,6 +85,20 @@ def test_the_owner_of_the_address_hears_of_it_and_nobody_else(
     assert "token=" not in after[0].text
 
 
+def test_who_registers_again_after_closing_his_account_hears_that_it_is_closed(
+    api: Any, known: Any, mails: Any
+) -> None:
+    """Or he would wait for a code for ever: no other account can confirm his address."""
+    api.delete("/me", token=api.token("known"))
+    before = len(mails(known))
+    assert api.register("again", email=known).status_code == 201
+    told = mails(known)
+    assert len(told) == before + 1
+    assert "You have an account here already: known" in told[0].text
+    assert "It is closed" in told[0].text
+    assert "password" not in told[0].text
+
+
 def test_such_an_account_can_never_be_confirmed_and_gets_no_mail(
     api: Any, known: Any, mails: Any, sql: Any
 ) -> None:

@@ -59,7 +59,9 @@ RESET_PASSWORD = MailTemplate(
     urgent=True,
     complete=with_code,
 )
-ALREADY_REGISTERED = MailTemplate("auth.already_registered", sample={"confirmed": True})
+ALREADY_REGISTERED = MailTemplate(
+    "auth.already_registered", sample={"account": "anna", "confirmed": True, "closed": False}
+)
 PASSWORD_CHANGED = MailTemplate(
     "auth.password_changed",
     sample={"at": "2026-03-01T12:30:00Z", "device": "Firefox on Linux", "address": "192.0.2.7"},

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 
 from torg.clock import format_moment
 from torg.db import database_now, session
+from torg.identity import IdentityRow
 from torg.mail import MailTemplate, queue_mail
 from torg_auth.domain.codes import Purpose
 from torg_auth.emails import ALREADY_REGISTERED, CODE_MAILS
@@ -33,11 +34,27 @@ def greet(user_id: int) -> None:
 
 def _tell_holder(email: str, claimed_by: int) -> None:
     holder = session.execute(
-        select(User.id, User.email_verified_at).where(func.lower(User.email) == email.lower())
+        select(
+            User.id,
+            User.username,
+            User.email,
+            User.email_verified_at,
+            User.locale,
+            IdentityRow.is_active,
+        )
+        .join(IdentityRow, IdentityRow.id == User.id)
+        .where(func.lower(User.email) == email.lower())
     ).one_or_none()
-    if holder is not None:
-        facts = {"confirmed": holder.email_verified_at is not None}
-        queue_mail(ALREADY_REGISTERED.name, holder.id, facts, key=str(claimed_by))
+    if holder is None:
+        return
+    facts = {
+        "account": holder.username,
+        "confirmed": holder.email_verified_at is not None,
+        "closed": not holder.is_active,
+    }
+    # A closed account gets no mail, but whoever wants to come back must not wait for a code.
+    whom = holder.id if holder.is_active else holder.email
+    queue_mail(ALREADY_REGISTERED.name, whom, facts, key=str(claimed_by), locale=holder.locale)
 
 
 def send_asked_code(email: str, purpose: Purpose, caller: Caller) -> bool:
