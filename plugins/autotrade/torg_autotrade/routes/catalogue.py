@@ -4,10 +4,10 @@ from typing import Any
 
 from flask import request
 
-from torg import etag
 from torg.errors import NotFoundError
 from torg_autotrade.errors import CarModelExistsError, CarModelUnknownError
 from torg_autotrade.queries import lists, single
+from torg_autotrade.routes import tags
 from torg_autotrade.routes.blueprint import CATALOGUE, blueprint
 from torg_autotrade.schemas import market as shapes
 from torg_autotrade.services import catalogue
@@ -42,8 +42,7 @@ def get_car_model(car_model_id: int) -> Any:
     row = single.car_model(car_model_id)
     if row is None:
         raise NotFoundError
-    etag.attach(_tag(row))
-    return row
+    return tags.attached(row)
 
 
 @blueprint.route("/car-models/<int:car_model_id>", methods=["PATCH"])
@@ -54,9 +53,9 @@ def get_car_model(car_model_id: int) -> Any:
 @blueprint.fails(CarModelUnknownError, CarModelExistsError)
 def change_car_model(arguments: dict[str, Any], car_model_id: int) -> Any:
     """Change a car model."""
-    etag.require_match(_tag(catalogue.lock(car_model_id)))
+    tags.require_match(catalogue.lock(car_model_id))
     catalogue.change(car_model_id, arguments)
-    return single.car_model(car_model_id)
+    return tags.changed(single.car_model(car_model_id))
 
 
 @blueprint.route("/car-models/<int:car_model_id>", methods=["DELETE"])
@@ -66,7 +65,7 @@ def change_car_model(arguments: dict[str, Any], car_model_id: int) -> Any:
 @blueprint.fails(CarModelUnknownError)
 def remove_car_model(car_model_id: int) -> None:
     """Take a car model out of the catalogue; what dealers have of it is still sold."""
-    etag.require_match(_tag(catalogue.lock(car_model_id)))
+    tags.require_match(catalogue.lock(car_model_id))
     catalogue.change(car_model_id, {"is_active": False})
 
 
@@ -77,7 +76,3 @@ def remove_car_model(car_model_id: int) -> None:
 def list_price_history(arguments: dict[str, Any]) -> Any:
     """List prices as they were asked, newest first."""
     return lists.PriceHistoryListing.page(lists.PRICE_HISTORY, arguments)
-
-
-def _tag(row: Any) -> str:
-    return etag.of([row.id, row.updated_at])

@@ -12,6 +12,7 @@ from torg_autotrade.errors import (
     WrongMarketCurrencyError,
 )
 from torg_autotrade.queries import lists, single
+from torg_autotrade.routes import tags
 from torg_autotrade.routes.blueprint import DEALER, blueprint
 from torg_autotrade.routes.money import move
 from torg_autotrade.schemas import market as shapes
@@ -57,26 +58,30 @@ def create_dealer(arguments: dict[str, Any]) -> Any:
 @blueprint.fails(NotFoundError)
 def get_dealer(dealer_id: int) -> Any:
     """Show a dealer."""
-    return _found(dealer_id)
+    return tags.attached(_found(dealer_id))
 
 
 @blueprint.route("/dealers/<int:dealer_id>", methods=["PATCH"])
 @blueprint.requires(DEALER)
+@blueprint.if_match
 @blueprint.arguments(shapes.ChangeDealer)
 @blueprint.response(200, shapes.OwnDealer)
 @blueprint.fails(NotFoundError, WrongMarketCurrencyError)
 def change_dealer(arguments: dict[str, Any], dealer_id: int) -> Any:
     """Change your dealer."""
+    _match(dealer_id)
     participants.change("dealer", identity.current(), dealer_id, arguments)
-    return single.dealer(dealer_id)
+    return tags.changed(single.dealer(dealer_id))
 
 
 @blueprint.route("/dealers/<int:dealer_id>", methods=["DELETE"])
 @blueprint.requires(DEALER)
+@blueprint.if_match
 @blueprint.response(204)
 @blueprint.fails(NotFoundError)
 def remove_dealer(dealer_id: int) -> None:
     """Remove your dealer from the market; its deals stay, its money can be moved back."""
+    _match(dealer_id)
     participants.change("dealer", identity.current(), dealer_id, {"is_active": False})
 
 
@@ -164,6 +169,12 @@ def list_dealer_suppliers(arguments: dict[str, Any], dealer_id: int) -> Any:
     participants.own("dealer", identity.current(), dealer_id)
     place = {"dealer_id": dealer_id}
     return lists.DealerSupplierListing.page(lists.DEALER_SUPPLIERS, arguments, place)
+
+
+def _match(dealer_id: int) -> None:
+    """Lock the caller's own, and refuse a change of a state that he has not seen."""
+    participants.own("dealer", identity.current(), dealer_id, lock=True)
+    tags.require_match(_found(dealer_id))
 
 
 def _found(dealer_id: int) -> Any:

@@ -8,6 +8,7 @@ from torg import identity
 from torg.errors import NotFoundError
 from torg_autotrade.errors import WrongMarketCurrencyError
 from torg_autotrade.queries import lists, single
+from torg_autotrade.routes import tags
 from torg_autotrade.routes.blueprint import DEALER, blueprint
 from torg_autotrade.schemas import market as shapes
 from torg_autotrade.services import promotions
@@ -43,24 +44,28 @@ def get_promotion(promotion_id: int) -> Any:
     row = single.promotion(promotion_id)
     if row is None:
         raise NotFoundError
-    return row
+    return tags.attached(row)
 
 
 @blueprint.route("/promotions/<int:promotion_id>", methods=["PATCH"])
 @blueprint.requires(DEALER)
+@blueprint.if_match
 @blueprint.arguments(shapes.ChangePromotion)
 @blueprint.response(200, shapes.Promotion)
 @blueprint.fails(NotFoundError, WrongMarketCurrencyError)
 def change_promotion(arguments: dict[str, Any], promotion_id: int) -> Any:
     """Change your promotion."""
+    tags.require_match(promotions.locked(identity.current(), promotion_id))
     promotions.change(identity.current(), promotion_id, arguments)
-    return single.promotion(promotion_id)
+    return tags.changed(single.promotion(promotion_id))
 
 
 @blueprint.route("/promotions/<int:promotion_id>", methods=["DELETE"])
 @blueprint.requires(DEALER)
+@blueprint.if_match
 @blueprint.response(204)
 @blueprint.fails(NotFoundError)
 def remove_promotion(promotion_id: int) -> None:
     """End your promotion now."""
+    tags.require_match(promotions.locked(identity.current(), promotion_id))
     promotions.change(identity.current(), promotion_id, {"is_active": False})

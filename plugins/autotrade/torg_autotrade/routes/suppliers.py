@@ -11,6 +11,7 @@ from torg_autotrade.errors import (
     WrongMarketCurrencyError,
 )
 from torg_autotrade.queries import lists, single
+from torg_autotrade.routes import tags
 from torg_autotrade.routes.blueprint import DEALER, blueprint
 from torg_autotrade.routes.money import move
 from torg_autotrade.schemas import market as shapes
@@ -56,26 +57,30 @@ def create_supplier(arguments: dict[str, Any]) -> Any:
 @blueprint.fails(NotFoundError)
 def get_supplier(supplier_id: int) -> Any:
     """Show a supplier."""
-    return _found(supplier_id)
+    return tags.attached(_found(supplier_id))
 
 
 @blueprint.route("/suppliers/<int:supplier_id>", methods=["PATCH"])
 @blueprint.requires(DEALER)
+@blueprint.if_match
 @blueprint.arguments(shapes.ChangeSupplier)
 @blueprint.response(200, shapes.Supplier)
 @blueprint.fails(NotFoundError, WrongMarketCurrencyError)
 def change_supplier(arguments: dict[str, Any], supplier_id: int) -> Any:
     """Change your supplier."""
+    _match(supplier_id)
     participants.change("supplier", identity.current(), supplier_id, arguments)
-    return single.supplier(supplier_id)
+    return tags.changed(single.supplier(supplier_id))
 
 
 @blueprint.route("/suppliers/<int:supplier_id>", methods=["DELETE"])
 @blueprint.requires(DEALER)
+@blueprint.if_match
 @blueprint.response(204)
 @blueprint.fails(NotFoundError)
 def remove_supplier(supplier_id: int) -> None:
     """Remove your supplier from the market; its deals stay, its money can be moved back."""
+    _match(supplier_id)
     participants.change("supplier", identity.current(), supplier_id, {"is_active": False})
 
 
@@ -158,6 +163,12 @@ def put_supplier_price(arguments: dict[str, Any], supplier_id: int, car_model_id
 def remove_supplier_price(supplier_id: int, car_model_id: int) -> None:
     """Sell a model no more."""
     participants.withdraw_price(identity.current(), supplier_id, car_model_id)
+
+
+def _match(supplier_id: int) -> None:
+    """Lock the caller's own, and refuse a change of a state that he has not seen."""
+    participants.own("supplier", identity.current(), supplier_id, lock=True)
+    tags.require_match(_found(supplier_id))
 
 
 def _found(supplier_id: int) -> Any:

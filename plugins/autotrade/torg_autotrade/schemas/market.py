@@ -152,6 +152,7 @@ class Dealer(Schema):
     name = Text(maximum=120)
     country = country()
     city = Text(maximum=120)
+    preferences = Nested(Characteristics)
     is_active = Boolean()
     created_at = Timestamp()
     updated_at = Timestamp()
@@ -160,7 +161,6 @@ class Dealer(Schema):
 class OwnDealer(Dealer):
     """A dealer as its owner sees it."""
 
-    preferences = Nested(Characteristics)
     margin_percent = percent(1000)
     spend_per_run = shown("spend_per_run_minor", "Most that is spent in ten minutes.")
     target_stock = Integer(minimum=0)

@@ -76,13 +76,8 @@ def place(
     # One after the other for one buyer, so that the limit holds.
     session.execute(select(Buyer.id).where(Buyer.id == known.id).with_for_update(key_share=True))
     moment = now or database_now()
-    expires_at: datetime | None = given.get("expires_at")
-    if expires_at is not None and expires_at <= moment:
-        message = gettext("It has to be in the future.")
-        raise InvalidError(errors=[FieldProblem("/expires_at", "expiry_passed", message)])
-    number = session.execute(_OPEN, {"buyer_id": known.id}).scalar_one()
-    if number >= settings().open_offers:
-        raise TooManyOffersError(number=number)
+    expires_at = _expiry(given, moment)
+    _require_room(known.id)
     offer_id: int = session.execute(_NEXT).scalar_one()
     held = ledger().hold(
         known.account_id,
@@ -110,6 +105,20 @@ def place(
     if is_tried:
         outbox.enqueue("autotrade.try_offer", {"offer_id": offer_id}, key=str(offer_id))
     return offer_id
+
+
+def _expiry(given: Mapping[str, Any], moment: datetime) -> datetime | None:
+    expires_at: datetime | None = given.get("expires_at")
+    if expires_at is not None and expires_at <= moment:
+        message = gettext("It has to be in the future.")
+        raise InvalidError(errors=[FieldProblem("/expires_at", "expiry_passed", message)])
+    return expires_at
+
+
+def _require_room(buyer_id: int) -> None:
+    number = session.execute(_OPEN, {"buyer_id": buyer_id}).scalar_one()
+    if number >= settings().open_offers:
+        raise TooManyOffersError(number=number)
 
 
 def cancel(person_id: int, offer_id: int) -> None:

@@ -48,11 +48,7 @@ def change(owner: Identity, promotion_id: int, given: Mapping[str, Any]) -> None
         InvalidError, WrongMarketCurrencyError: as `create`.
         NotFoundError: he has no such promotion.
     """
-    row = session.execute(
-        select(Promotion).where(Promotion.id == promotion_id, _is_of(owner)).with_for_update()
-    ).scalar_one_or_none()
-    if row is None or not row.is_active:
-        raise NotFoundError
+    row = locked(owner, promotion_id)
     values = _columns(given)
     names = ("percent", "amount_minor", "starts_at", "ends_at", "dealer_id", "supplier_id")
     _check({**{each: getattr(row, each) for each in names}, **values})
@@ -64,6 +60,22 @@ def change(owner: Identity, promotion_id: int, given: Mapping[str, Any]) -> None
                 **values, last_error=None, last_error_at=None, updated_at=func.clock_timestamp()
             )
         )
+
+
+def locked(owner: Identity, promotion_id: int) -> Any:
+    """One's own promotion, kept from others until the end of the transaction.
+
+    Raises:
+        NotFoundError: he has no such promotion.
+    """
+    row = session.execute(
+        select(*Promotion.__table__.columns)
+        .where(Promotion.id == promotion_id, Promotion.is_active, _is_of(owner))
+        .with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError
+    return row
 
 
 def _is_of(owner: Identity) -> Any:

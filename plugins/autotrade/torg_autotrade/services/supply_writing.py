@@ -127,16 +127,7 @@ def write(
                 "decision_id": decision_id,
             }
         )
-        lots += [
-            {
-                "stock_id": purchase.need.stock_id,
-                "deal_id": deal_id,
-                "place": len(lots) + place,
-                "quantity": each.quantity,
-                "unit_cost_minor": each.price.unit,
-            }
-            for place, each in enumerate(purchase.steps)
-        ]
+        lots += _lots(purchase, deal_id, first=len(lots))
         lines.append(
             {
                 "stock_id": purchase.need.stock_id,
@@ -150,6 +141,19 @@ def write(
     session.execute(_LOTS, {"rows": json.dumps(lots), "now": context.now})
     session.execute(_STOCK, {"rows": json.dumps(lines), "now": context.now})
     session.execute(_COUNTS, {"rows": json.dumps(deals)})
+
+
+def _lots(purchase: Purchase, deal_id: int, *, first: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "stock_id": purchase.need.stock_id,
+            "deal_id": deal_id,
+            "place": place,
+            "quantity": each.quantity,
+            "unit_cost_minor": each.price.unit,
+        }
+        for place, each in enumerate(purchase.steps, first)
+    ]
 
 
 def _deal(purchase: Purchase, moment: str) -> dict[str, Any]:

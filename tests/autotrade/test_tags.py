@@ -1,0 +1,60 @@
+"""Whoever has not seen the present state does not change it: ETag and If-Match."""
+
+import pytest
+
+EURO = {"amount": "10000.00", "currency": "EUR"}
+DEALER = {
+    "name": "Autohaus Nord",
+    "country": "DE",
+    "city": "Hamburg",
+    "preferences": {"body_types": ["sedan"]},
+    "margin_percent": "10.00",
+    "spend_per_run": EURO,
+    "target_stock": 2,
+}
+SUPPLIER = {"name": "Werk Süd", "founded_year": 1926, "country": "CZ"}
+PROMOTION = {
+    "title": "Sale",
+    "percent": "5.00",
+    "starts_at": "2030-01-01T00:00:00Z",
+    "ends_at": "2030-02-01T00:00:00Z",
+}
+
+
+@pytest.fixture(scope="module")
+def one_market(make_market):
+    return make_market()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "change"),
+    [
+        ("/dealers", DEALER, {"city": "Kiel"}),
+        ("/suppliers", SUPPLIER, {"name": "Werk Nord"}),
+        ("/promotions", PROMOTION, {"title": "Clearance"}),
+    ],
+)
+def test_a_state_that_changed_meanwhile_is_not_overwritten(one_market, path, body, change):
+    owner = one_market.person()
+    if path == "/promotions":
+        body = {**body, "dealer_id": one_market.send("POST", "/dealers", owner, DEALER)["id"]}
+    place = f"{path}/{one_market.send('POST', path, owner, body)['id']}"
+    seen = {"If-Match": one_market.call("GET", place).headers["ETag"]}
+    first = one_market.call("PATCH", place, owner, json=change, headers=seen)
+    assert first.status_code == 200, first.text
+    assert one_market.get(place) | change == one_market.get(place)
+    late = one_market.call("PATCH", place, owner, json=change, headers=seen)
+    assert (late.status_code, late.json["code"]) == (412, "precondition_failed")
+    assert one_market.call("DELETE", place, owner, headers=seen).status_code == 412
+    stranger = one_market.person()
+    assert one_market.call("DELETE", place, stranger, headers=seen).status_code == 404
+    present = {"If-Match": first.headers["ETag"]}
+    assert one_market.call("GET", place).headers["ETag"] == first.headers["ETag"]
+    assert one_market.call("DELETE", place, owner, headers=present).status_code == 204
+
+
+def test_everybody_sees_what_a_dealer_prefers_and_nobody_its_margin(one_market):
+    made = one_market.send("POST", "/dealers", one_market.person(), DEALER)
+    shown = one_market.get(f"/dealers/{made['id']}")
+    assert shown["preferences"] == DEALER["preferences"]
+    assert not {"margin_percent", "spend_per_run", "last_error"} & set(shown)
