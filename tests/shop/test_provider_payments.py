@@ -11,6 +11,7 @@ import pytest
 from torg import contracts, db, jobs
 from torg.money import Money
 from torg.testing_processes import eventually
+from torg_shop.jobs import trading
 from torg_shop.services import provider_payments, proving
 from torg_wallet.providers import sandbox
 from torg_wallet.services import proving as wallet_proving
@@ -177,6 +178,24 @@ def test_money_for_a_cancelled_order_stays_with_the_buyer(till, anna):
     assert till.statuses(anna, number) == ("cancelled", "voided", ["kept"])
     assert (till.money(anna), till.stock()) == ((2500, 2500), (1, 0))
     assert till.is_sound()
+
+
+@pytest.mark.parametrize("has_come", [True, False])
+def test_late_jobs_cancel_no_order_whose_money_has_come(till, anna, has_come):
+    number = till.order(anna)
+    reference = till.begin(anna, number).json["reference"]
+    if has_come:
+        till.told(reference)
+    late = "UPDATE shop_order SET expires_at = now() - interval '1 s' WHERE number = :number"
+    till.shop.work(lambda: db.session.execute(db.text(late), {"number": number}))
+    # The sweep is faster than what tells of the money, which no worker has run yet.
+    till.shop.work(lambda: trading.cancel_unpaid({"number": number}, None))
+    expected = ("placed", "paid") if has_come else ("cancelled", "voided")
+    assert till.statuses(anna, number)[:2] == expected
+    till.told(reference)
+    till.settle()
+    assert till.statuses(anna, number) == (*expected, ["applied" if has_come else "kept"])
+    assert till.money(anna) == ((0, 0) if has_come else (2500, 2500))
 
 
 def test_money_that_comes_twice_pays_once_and_the_rest_stays_with_the_buyer(till, anna):

@@ -6,7 +6,7 @@ from torg import outbox
 from torg.db import database_now
 from torg.jobs import Job, JobRun
 from torg.schedules import Schedule
-from torg_shop.services import carts, orders, proving
+from torg_shop.services import carts, orders, provider_payments, proving
 
 Payload = dict[str, Any]
 # When an order whose job has failed gets another one.
@@ -25,8 +25,12 @@ def cancel_expired(payload: Payload, run: JobRun) -> Payload:
 
 
 def cancel_unpaid(payload: Payload, run: JobRun) -> Payload:
-    """Cancel one order, if it is still not paid."""
+    """Cancel one order, if it is still not paid.
+
+    Money that came in time pays it, also when this job is faster than the one that tells so.
+    """
     del run
+    provider_payments.hear_of(payload["number"])
     return {"is_cancelled": orders.cancel_expired(payload["number"])}
 
 
