@@ -177,6 +177,27 @@ def decide(
         VerificationDecidedError: decided before.
         ReasonMissingError: a refusal without a reason.
     """
+    found = _undecided(request_id, actor)
+    if status is Status.REFUSED and not reason:
+        raise ReasonMissingError
+    until = _written(request_id, status, reason, valid_days, actor)
+    renew_level(found.user_id)
+    if until is not None:
+        outbox.enqueue(EXPIRE, key=f"end:{request_id}", run_at=until)
+    record(
+        SecurityEventKind.VERIFICATION_DECIDED,
+        caller,
+        user_id=found.user_id,
+        actor_id=actor.id,
+        request=request_id,
+        status=status.value,
+    )
+    _tell(found.user_id, request_id, status, found.level, reason, until)
+    return show(request_id)
+
+
+def _undecided(request_id: int, actor: Identity) -> Any:
+    """The request under its lock, when the actor may decide it."""
     found = queries.request(request_id, lock=True)
     if found is None:
         raise VerificationRequestNotFoundError
@@ -184,8 +205,13 @@ def decide(
         raise OwnRequestError
     if found.status != Status.PENDING:
         raise VerificationDecidedError
-    if status is Status.REFUSED and not reason:
-        raise ReasonMissingError
+    return found
+
+
+def _written(
+    request_id: int, status: Status, reason: str, valid_days: int | None, actor: Identity
+) -> datetime | None:
+    """Until when the decision holds, once it is written; None for a refusal."""
     days = valid_days or plugin_settings("auth", AuthSettings).document_valid_days
     ends_at = func.clock_timestamp() + func.make_interval(0, 0, 0, days)
     until: datetime | None = session.execute(
@@ -200,19 +226,7 @@ def decide(
         )
         .returning(VerificationRequest.expires_at)
     ).scalar_one()
-    renew_level(found.user_id)
-    if until is not None:
-        outbox.enqueue(EXPIRE, key=f"end:{request_id}", run_at=until)
-    record(
-        SecurityEventKind.VERIFICATION_DECIDED,
-        caller,
-        user_id=found.user_id,
-        actor_id=actor.id,
-        request=request_id,
-        status=status.value,
-    )
-    _tell(found.user_id, request_id, status, found.level, reason, until)
-    return show(request_id)
+    return until
 
 
 def _tell(
