@@ -169,8 +169,11 @@ def _rehearse(app: flask.Flask, plugin: Plugin, blueprints: list[Blueprint]) -> 
             claims=manifest.root_paths,
         )
     check_declarations(stage)
-    declared = {each.name for each in (*plugins.HOST_PERMISSIONS, *manifest.permissions)}
-    check_permissions(stage, plugin.name, declared)
+    known = plugins.registry(app).plugins
+    needed = [known[name].manifest for name in manifest.requires if name in known]
+    declared = [each for one in (manifest, *needed) for each in one.permissions]
+    names = {each.name for each in (*plugins.HOST_PERMISSIONS, *declared)}
+    check_permissions(stage, plugin.name, names)
 
 
 _PARTS: tuple[tuple[str, Callable[[flask.Flask, Plugin, Any], None]], ...] = (

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from torg import config, db, migrate, plugin_imports, plugins, testing_people
 from torg.command_errors import CommandError
 from torg.config import SettingsError
-from torg.manifest import Manifest
+from torg.manifest import GROUP, Manifest
 from torg.migration_purge import plan_purge, purge
 from torg.migration_run import exclusive
 from torg.migration_streams import plugin_stream
@@ -120,8 +121,19 @@ def _documentation(trial: Trial) -> Iterable[str]:
         yield "plugin.toml has no summary: say in a few words what the plugin is for"
     if not docs:
         yield 'plugin.toml names no docs; write a README and say docs = "README.md"'
-    elif "://" not in docs and not any((each / docs).is_file() for each in (path, path.parent)):
+    elif "://" in docs or any((each / docs).is_file() for each in (path, path.parent)):
+        return
+    elif not _is_described(trial.manifest.package):
         yield f"docs = {docs!r} is neither an address nor a file beside {path}"
+
+
+def _is_described(package: str) -> bool:
+    """Whether its distribution has a long text: a wheel keeps the README there and nowhere else."""
+    return any(
+        "Description" in entry.dist.metadata
+        for entry in entry_points(group=GROUP)
+        if entry.module == package and entry.dist is not None
+    )
 
 
 def _imports(trial: Trial) -> Iterable[str]:
@@ -158,7 +170,7 @@ def _start(trial: Trial) -> Iterable[str]:
     found = plugins.registry(trial.app).plugins[trial.name]
     if found.state in {State.ACTIVE, State.PENDING}:
         migrate.upgrade(trial.app)
-    if found.state is not State.ACTIVE:
+    if found.state is not State.ACTIVE or found.reason:
         yield f"it is {found.state}: {found.reason}"
 
 
@@ -183,13 +195,7 @@ def _closure(manifest: Manifest, installed: Sequence[Manifest]) -> set[str]:
 
 def _routes(trial: Trial) -> Iterable[str]:
     app = trial.running
-    declared = plugins.permissions(app)
-    own = [each for each in operations(app).values() if each.plugin == trial.name]
-    for operation in own:
-        permission = operation.declaration.permission
-        if permission is not None and permission not in declared:
-            yield f"{operation.id} requires {permission}, which no plugin.toml declares"
-    if not own:
+    if not any(each.plugin == trial.name for each in operations(app).values()):
         return
     answer = app.test_client().get(f"/openapi/{trial.name}.json")
     if answer.status_code != 200:

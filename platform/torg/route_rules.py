@@ -35,7 +35,7 @@ def check_permissions(app: flask.Flask, plugin: str, declared: Collection[str]) 
     Args:
         app: where the routes are mounted.
         plugin: whose routes.
-        declared: the permissions of its manifest, and the host's.
+        declared: the permissions of its manifest, of plugins that it requires, and the host's.
 
     Raises:
         StartError: naming each route, its permission and the nearest that is declared.

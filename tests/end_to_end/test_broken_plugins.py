@@ -129,6 +129,20 @@ def test_a_plugin_with_broken_code_is_named_and_the_host_is_up(
     assert "\n" not in registry(app).plugins["bad"].reason
 
 
+def test_a_permission_of_a_required_plugin_may_be_asked_for(
+    install: Callable[..., None], make_app: Any
+) -> None:
+    permission = '[permissions]\n"good.thing.read" = {{ title = "Read", roles = ["user"] }}\n'
+    code, _cause = BROKEN["permission of another"]
+    install("good", manifest=GOOD_MANIFEST + permission)
+    install("more", plugin=code, manifest=GOOD_MANIFEST + 'requires = {{ good = ">=1" }}\n')
+
+    app = make_app(["good", "more"])
+
+    assert registry(app).plugins["more"].state is State.ACTIVE
+    assert app.test_client().get("/api/v1/more/things").status_code == 401
+
+
 def test_a_misspelt_permission_is_answered_with_the_nearest_declared_one(
     install: Callable[..., None], make_app: Any
 ) -> None:

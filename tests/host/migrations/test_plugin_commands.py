@@ -162,6 +162,31 @@ class TestCheck:
         assert "  ✗ it imports no other plugin" in lines
         assert "plugin.py:1 imports torg_auction of another plugin" in result.stdout
 
+    def test_a_readme_that_only_the_wheel_keeps_is_documentation(self, shell: Any) -> None:
+        bare = shell.install(shell.stage.plugin("bare"))
+        manifest = bare.path / "plugin.toml"
+        more = 'summary = "Bare"\ndocs = "README.md"\n'
+        manifest.write_text(manifest.read_text("utf-8") + more, "utf-8")
+        metadata = bare.path.parent / "torg_bare-1.2.3.dist-info" / "METADATA"
+
+        before = shell.run("plugins", "check", "bare").stdout
+        metadata.write_text(metadata.read_text("utf-8") + "\n# Bare\n\nWhat it is for.\n", "utf-8")
+        after = shell.run("plugins", "check", "bare").stdout
+
+        assert "✗ it is documented" in before
+        assert "✓ it is documented" in after
+
+    def test_a_plugin_that_fails_when_all_is_ready_is_told_so(self, shell: Any) -> None:
+        hooks = (
+            "from torg import hookimpl\n\n\n@hookimpl\ndef torg_ready(app):\n"
+            "    raise OSError('no space')\n"
+        )
+        shell.install(shell.stage.plugin("bad"), hooks)
+
+        result = shell.run("plugins", "check", "bad")
+
+        assert "it is active: its torg_ready failed: OSError: no space" in result.stdout
+
     def test_tables_that_a_downgrade_forgets_are_named(self, shell: Any) -> None:
         bad = shell.install(shell.stage.plugin("bad"))
         bad.revision(1, 'op.execute("CREATE TABLE IF NOT EXISTS bad_thing (id int)")')
