@@ -40,7 +40,7 @@ def test_orders_of_twelve_months_are_sound_and_told_step_by_step(filled):
     assert ask(filled, f"{early} WHERE e.created_at < o.created_at OR e.created_at > now()") == []
     rising = "SELECT bool_and(created_at >= before) AS is_rising FROM (SELECT created_at,"
     (row,) = ask(
-        filled, f"{rising} lag(created_at) OVER (ORDER BY number) AS before FROM shop_order) o"
+        filled, f"{rising} lag(created_at) OVER (ORDER BY id) AS before FROM shop_order) o"
     )
     assert row.is_rising
 

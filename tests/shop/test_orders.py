@@ -1,5 +1,6 @@
 """Carts become orders: once, at the price that was shown, of goods that are there."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -173,6 +174,17 @@ _LATER = "UPDATE shop_order SET expires_at = now() - interval '1 s' WHERE number
 def _in_a_thread(act: Any) -> Any:
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(act).result()
+
+
+def test_an_orders_number_tells_nobody_how_many_there_are(shop, staff):
+    product, numbers = staff.product(on_hand=50), []
+    for _ in range(8):
+        buyer = Buyer(shop)
+        buyer.add(product)
+        numbers.append(buyer.order().json["number"])
+    assert all(re.fullmatch(r"S[0-9A-F]{16}", each) for each in numbers)
+    assert numbers != sorted(numbers)
+    assert len({each[:4] for each in numbers}) > 1
 
 
 class TestParallel:

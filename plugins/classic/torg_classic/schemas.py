@@ -227,7 +227,7 @@ class OrderedLine(Schema):
 class Order(Schema):
     """An order that was made."""
 
-    number = Text(maximum=40, example="S000000017")
+    number = Text(maximum=40, example="S9F86D081884C4D65")
     status = Text(maximum=40, example="placed")
     payment_status = Text(maximum=40, example="awaiting_payment")
     total = Price()

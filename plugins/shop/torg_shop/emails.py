@@ -7,9 +7,9 @@ from torg.mail import MailTemplate, queue_mail
 from torg.schemas import MoneyField
 
 _SAMPLE: dict[str, Any] = {
-    "number": "S000000017",
+    "number": "S9F86D081884C4D65",
     "total": {"amount": "125.00", "currency": "EUR"},
-    "link": "https://example.org/api/v1/shop/orders/S000000017",
+    "link": "https://example.org/api/v1/shop/orders/S9F86D081884C4D65",
 }
 _NAMES = ("order_placed", "order_paid", "order_shipped", "order_cancelled")
 TEMPLATES = tuple(MailTemplate(f"shop.{name}", sample=_SAMPLE) for name in _NAMES)

@@ -19,7 +19,9 @@ from torg_shop.models.catalogue import CATEGORY, PRODUCT
 
 IDENTITY, ORDER = "torg_identity.id", "shop_order.id"
 # As PostgreSQL writes it: models and tables are compared by text.
-_NUMBER = text("('S'::text || lpad((nextval('shop_order_number'::regclass))::text, 9, '0'::text))")
+_NUMBER = text(
+    "('S'::text || upper(\"left\"(replace((gen_random_uuid())::text, '-'::text, ''::text), 16)))"
+)
 
 
 class Order(Record, Base):

@@ -22,7 +22,7 @@ from torg_shop.domain import statuses
 from torg_shop.domain.pricing import MOST_LINES, MOST_OF_ONE
 from torg_shop.schemas.catalogue import MOST_MINOR
 
-_NUMBER: dict[str, Any] = {"maximum": 20, "example": "S000000017"}
+_NUMBER: dict[str, Any] = {"maximum": 20, "example": "S9F86D081884C4D65"}
 _COUPON: dict[str, Any] = {"maximum": 40, "pattern": "[A-Za-z0-9-]{3,40}", "example": "SPRING-10"}
 STATUSES, PAYMENT_STATUSES = tuple(statuses.ORDER), tuple(statuses.PAYMENT)
 FULFILMENT_STATUSES = tuple(statuses.FULFILMENT)
