@@ -8,10 +8,12 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    column,
     func,
     or_,
     select,
 )
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from torg.filters import (
     Filter,
@@ -329,7 +331,29 @@ OWN_SALES = SALES.where(
         Sale.dealer_id.in_(select(Dealer.id).where(Dealer.owner_id == PERSON)),
     )
 )
-SUPPLY_DEALS: Select[Any] = select(*_columns(SupplyDeal))
+_STEP = (
+    func.jsonb_array_elements(SupplyDeal.steps, type_=JSONB)
+    .table_valued(column("step", JSONB), with_ordinality="place", name="steps")
+    .render_derived()
+)
+# Each step with the currency of the whole, as every amount is answered.
+_STEPS = (
+    select(
+        func.jsonb_agg(
+            aggregate_order_by(
+                _STEP.c.step.op("||")(func.jsonb_build_object("currency", SupplyDeal.currency)),
+                _STEP.c.place,
+            ),
+            type_=JSONB,
+        )
+    )
+    .select_from(_STEP)
+    .correlate(SupplyDeal)
+    .scalar_subquery()
+)
+SUPPLY_DEALS: Select[Any] = select(
+    *(each for each in _columns(SupplyDeal) if each.name != "steps"), _STEPS.label("steps")
+)
 OWN_SUPPLY_DEALS = SUPPLY_DEALS.where(
     or_(
         SupplyDeal.dealer_id.in_(select(Dealer.id).where(Dealer.owner_id == PERSON)),

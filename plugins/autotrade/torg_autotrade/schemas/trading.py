@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from marshmallow import pre_dump, validates_schema
+from marshmallow import validates_schema
 
 from torg.schemas import (
     Boolean,
@@ -112,10 +112,6 @@ class SupplyDeal(Schema):
     transfer = Text(maximum=64, attribute="transfer_reference")
     decision_id = Id()
     created_at = Timestamp()
-
-    @pre_dump
-    def _price_steps(self, row: Any, **_options: Any) -> dict[str, Any]:
-        return {**row._mapping, "steps": priced(row.steps, row.currency)}  # noqa: SLF001 - SQLAlchemy's name
 
 
 class DealerSupplier(Schema):
