@@ -148,6 +148,7 @@ def test_each_car_of_a_sale_counts_the_days_since_it_came_itself(market):
 
 def test_dealers_numbers_equal_a_slow_count(traded, rows):
     sales = traded.sales()
+    assert sales
     for dealer in {each.dealer_id for each in sales}:
         own = [each for each in sales if each.dealer_id == dealer]
         cars = sum(each.quantity for each in own)
@@ -173,6 +174,7 @@ def test_numbers_by_country_are_those_of_the_dealers_of_that_country(traded, row
 
 def test_suppliers_numbers_equal_a_slow_count(traded, rows):
     deals = traded.sql("SELECT * FROM autotrade_supply_deal")
+    assert deals
     for supplier in {each.supplier_id for each in deals}:
         own = [each for each in deals if each.supplier_id == supplier]
         listed = sum(each.list_price_minor * each.quantity for each in own)
