@@ -70,7 +70,11 @@ class HostSettings(Section):
     debug: bool = _described(
         "For development: developer pages, details in answers. Only on a loopback address.", False
     )
-    demo: bool = _described("A throw-away deployment with seeded data and caught mail.", False)
+    demo: bool = _described(
+        "A throw-away deployment with seeded data, caught mail and twenty times the usual limits "
+        "by address.",
+        False,
+    )
     bind: str = _described(
         "Address and port the web server listens on.",
         "127.0.0.1:8000",

@@ -9,6 +9,13 @@ from torg.blueprint import Blueprint
 from torg.errors import TooManyError
 
 
+@pytest.fixture
+def make_api(make_api):
+    """Applications that are no demo, whose limits are wider."""
+    key = {"demo": False, "secret_key": "a key of this test alone, long enough"}
+    return lambda *blueprints, **host: make_api(*blueprints, **{**key, **host})
+
+
 def make_gate(rate="3 per hour"):
     gate = Blueprint("gate")
 
@@ -133,6 +140,20 @@ def test_counting_goes_back_to_redis_by_itself(make_api, proxy, distant_redis_ur
 
 def test_a_setting_changes_a_rate_by_its_name(make_api):
     client = make_api(make_gate(), rate_limits={"gate_enter": "1 per hour"}).test_client()
+    assert enter(client, 2) == [200, 429]
+
+
+def test_a_demo_widens_limits_by_address_alone(make_api):
+    app = make_api(make_gate(), demo=True)
+    ann = app.extensions["torg.testing"].add("ann", permissions=[])
+    client = app.test_client()
+    assert client.get("/api/v1/gate").headers["RateLimit-Policy"] == '"gate_enter";q=60;w=3600'
+    assert enter(client, 3, path="/api/v1/gate/mine", **ann.headers) == [200, 200, 429]
+
+
+def test_what_a_demo_was_told_counts_as_it_is(make_api):
+    told = {"gate_enter": "1 per hour"}
+    client = make_api(make_gate(), demo=True, rate_limits=told).test_client()
     assert enter(client, 2) == [200, 429]
 
 
