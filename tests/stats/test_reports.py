@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import json
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from sqlalchemy import text
 
 from torg import jobs, mail, outbox, testing_people
 from torg_stats import personal
+from torg_stats.schemas import KeptQuestion
 from torg_stats.services import reports
 
 QUESTION = {"metric": ["stall.gross"], "by": ["dealer"], "days": 7}
@@ -118,6 +120,21 @@ def test_a_due_report_is_mailed_once_and_due_again_later(market, anna):
     assert "12.34 EUR" in letter.text
     due = market.call(f"reports/{report_id}", anna).json["due_at"]
     assert dt.datetime.fromisoformat(due) > dt.datetime.now(dt.UTC)
+
+
+def test_reports_that_are_due_together_do_not_wait_for_one_tick_each(market, anna):
+    market.sql(
+        "INSERT INTO stats_report (owner_id, name, question, schedule, due_at)"
+        " SELECT :owner, 'R' || n, CAST(:question AS jsonb), 'daily',"
+        " clock_timestamp() - interval '1 hour' FROM generate_series(1, 60) AS n",
+        owner=anna.id,
+        question=json.dumps(KeptQuestion().load(QUESTION)),
+    )
+    market.work(lambda: outbox.enqueue("stats.send_due"))
+    run(market)
+    waiting = "SELECT count(*) FROM stats_report WHERE due_at <= clock_timestamp()"
+    assert market.sql(waiting) == [(0,)]
+    assert len(mails(market, anna)) == 60
 
 
 def test_the_rights_of_the_moment_count(market):

@@ -18,7 +18,7 @@ from torg_stats.services import answering, asking
 from torg_stats.services.asking import Question, Viewer
 
 MOST_REPORTS = 100
-_AT_ONCE = 50
+AT_ONCE = 50
 # One at a time for each person: else several at once would each find room for the last one.
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended('stats.report', :owner_id))")
 
@@ -129,7 +129,7 @@ def due() -> list[Any]:
         select(*Report.__table__.columns)
         .where(Report.schedule != "none", Report.due_at <= now, Report.is_active)
         .order_by(Report.due_at)
-        .limit(_AT_ONCE)
+        .limit(AT_ONCE)
         .with_for_update(skip_locked=True)
     )
     found = list(session.execute(asked))
