@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from torg import i18n, mail, manifest
+from torg.testing_processes import eventually
 
 PHONE = {"width": 360, "height": 740}
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -184,6 +185,6 @@ def test_other_pages_open_without_a_complaint(
     picture = pictures / f"{path.strip('/').replace('/', '-') or 'start'}.png"
     page, complaints = _opened(browser, f"{address}{path}", picture)
     # A long document is drawn by the page's own script, a moment after the network is quiet.
-    page.wait_for_function("document.body.innerText.length > 100", timeout=60_000)
+    eventually(lambda: len(page.inner_text("body")) > 100, seconds=60)
     page.close()
     assert complaints == []
