@@ -1,6 +1,8 @@
 """Entering and changing the catalogue: who may, what is refused, what If-Match guards."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
@@ -130,6 +132,21 @@ def test_a_category_in_use_stays(staff):
     assert staff.call("DELETE", path).status_code == 204
     unknown = staff.call("PATCH", f"products/{made['id']}", {"category_id": top["id"]})
     assert (unknown.status_code, unknown.json["code"]) == (422, "category_unknown")
+
+
+def test_stock_that_somebody_else_has_counted_meanwhile_is_not_overwritten(staff):
+    path = f"stock/{staff.product(on_hand=5)['id']}"
+    seen = {"If-Match": staff.call("GET", path).headers["ETag"]}
+    changed = staff.call("PUT", path, {"on_hand": 7}, **seen)
+    assert changed.headers["ETag"] == staff.call("GET", path).headers["ETag"]
+    stale = staff.call("PUT", path, {"on_hand": 9}, **seen)
+    assert (stale.status_code, stale.headers["ETag"]) == (412, changed.headers["ETag"])
+    assert staff.call("GET", path).json["on_hand"] == 7
+    with ThreadPoolExecutor(2) as pool:
+        fresh = {"If-Match": changed.headers["ETag"]}
+        put = partial(staff.call, "PUT", path, **fresh)
+        answers = list(pool.map(put, [{"on_hand": 11}, {"on_hand": 12}]))
+    assert sorted(each.status_code for each in answers) == [200, 412]
 
 
 def test_stock_never_falls_below_what_is_promised(shop, staff):

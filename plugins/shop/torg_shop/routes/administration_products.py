@@ -74,18 +74,22 @@ def remove_product(product_id: int) -> None:
 @blueprint.response(200, shapes.Stock)
 @blueprint.fails(NotFoundError)
 def get_stock(product_id: int) -> Any:
-    """Show how many of a product there are."""
-    return catalogue.stock(product_id)
+    """Show how many of a product there are; its ETag is what If-Match asks for."""
+    row = catalogue.stock(product_id)
+    etag.attach(catalogue.stock_version(row))
+    return row
 
 
 @blueprint.route("/admin/stock/<int:product_id>", methods=["PUT"])
 @blueprint.requires(STOCK)
+@blueprint.if_match
 @blueprint.arguments(shapes.SetStock)
 @blueprint.response(200, shapes.Stock)
 @blueprint.fails(NotFoundError, StockPromisedError)
 def set_stock(arguments: dict[str, Any], product_id: int) -> Any:
     """Say how many of a product there are."""
-    return catalogue.set_stock(product_id, arguments["on_hand"])
+    row = catalogue.set_stock(product_id, arguments["on_hand"])
+    return row, {"ETag": f'"{catalogue.stock_version(row)}"'}
 
 
 def managed(product_id: int) -> Any:

@@ -67,6 +67,7 @@ def add_sent_picture(arguments: dict[str, Any], product_id: int) -> Any:
 
 @blueprint.route("/admin/products/<int:product_id>/media/<int:media_id>", methods=["PATCH"])
 @blueprint.requires(CATALOGUE)
+@blueprint.if_match
 @blueprint.arguments(ChangePicture)
 @blueprint.response(200, shapes.ManagedProduct)
 @blueprint.fails(NotFoundError)
@@ -78,6 +79,7 @@ def change_picture(arguments: dict[str, Any], product_id: int, media_id: int) ->
 
 @blueprint.route("/admin/products/<int:product_id>/media/<int:media_id>", methods=["DELETE"])
 @blueprint.requires(CATALOGUE)
+@blueprint.if_match
 @blueprint.response(204)
 @blueprint.fails(NotFoundError)
 def remove_picture(product_id: int, media_id: int) -> None:

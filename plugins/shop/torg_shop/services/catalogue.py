@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from torg import etag
@@ -17,6 +17,13 @@ from torg_shop.errors.catalogue import (
 )
 from torg_shop.models.catalogue import Category, Product, ProductTag, StockLevel, Tag
 from torg_shop.services import freshness
+
+_STOCK: Select[*tuple[Any, ...]] = select(
+    StockLevel.product_id,
+    StockLevel.on_hand,
+    StockLevel.reserved,
+    (StockLevel.on_hand - StockLevel.reserved).label("available"),
+)
 
 
 def version(row: Any) -> str:
@@ -108,17 +115,12 @@ def stock(product_id: int) -> Any:
     Raises:
         NotFoundError: there is no such product.
     """
-    row = session.execute(
-        select(
-            StockLevel.product_id,
-            StockLevel.on_hand,
-            StockLevel.reserved,
-            (StockLevel.on_hand - StockLevel.reserved).label("available"),
-        ).where(StockLevel.product_id == product_id)
-    ).one_or_none()
-    if row is None:
-        raise NotFoundError
-    return row
+    return _stock(_STOCK.where(StockLevel.product_id == product_id))
+
+
+def stock_version(row: Any) -> str:
+    """The tag of what is shown of stock, for If-Match."""
+    return etag.of([row.product_id, row.on_hand, row.reserved])
 
 
 def set_stock(product_id: int, on_hand: int) -> Any:
@@ -126,17 +128,25 @@ def set_stock(product_id: int, on_hand: int) -> Any:
 
     Raises:
         NotFoundError: there is no such product.
+        PreconditionFailedError: the caller has seen another number.
         StockPromisedError: fewer than are promised.
     """
-    done: Any = session.execute(
-        update(StockLevel)
-        .where(StockLevel.product_id == product_id, StockLevel.reserved <= on_hand)
-        .values(on_hand=on_hand)
-    )
-    row = stock(product_id)
-    if done.rowcount == 0:
+    asked = _STOCK.where(StockLevel.product_id == product_id)
+    row = _stock(asked.with_for_update())
+    etag.require_match(stock_version(row))
+    if row.reserved > on_hand:
         raise StockPromisedError(reserved=row.reserved)
+    session.execute(
+        update(StockLevel).where(StockLevel.product_id == product_id).values(on_hand=on_hand)
+    )
     freshness.changed()
+    return _stock(asked)
+
+
+def _stock(asked: "Select[*tuple[Any, ...]]") -> Any:
+    row = session.execute(asked).one_or_none()
+    if row is None:
+        raise NotFoundError
     return row
 
 
