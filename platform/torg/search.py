@@ -7,14 +7,16 @@ are ordered by their sort, so that pages stay stable.
 import re
 from typing import Any
 
-from sqlalchemy import ColumnElement, Computed, func, literal, literal_column
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy import ColumnElement, Computed, cast, func, literal, literal_column
+from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 from sqlalchemy.orm import MappedColumn, mapped_column
 
 MAX_SEARCH_LENGTH = 200
 _LANGUAGES = ("english", "russian")
 _MAX_PREFIXES = 16
 _WORD = re.compile(r"\w+")
+# PostgreSQL keeps an e-mail address as one word, whose beginning `to_tsquery` would take apart.
+_ADDRESS = re.compile(r"[\w.+-]+@[\w.-]*")
 # With "…" or -word the caller asks for precision, which beginnings of words would undo.
 _OPERATOR = re.compile(r'"|(?:^|\s)-')
 
@@ -46,7 +48,8 @@ def search_predicate(vector: ColumnElement[Any] | Any, text: str) -> ColumnEleme
     """Whether the vector matches what somebody typed.
 
     The text is read like in a web search (`or`, `-without`, `"exact phrase"`) in English and in
-    Russian; plain words also match as beginnings of words, all of them. No text is a syntax error.
+    Russian; plain words also match as beginnings of words, all of them, and the beginning of an
+    e-mail address does. No text is a syntax error.
     """
     queries = [
         func.websearch_to_tsquery(literal_column(f"'{name}'"), literal(text)) for name in _LANGUAGES
@@ -55,6 +58,8 @@ def search_predicate(vector: ColumnElement[Any] | Any, text: str) -> ColumnEleme
     if words:
         prefixes = " & ".join(f"'{word}':*" for word in words)
         queries.append(func.to_tsquery(literal_column("'simple'"), literal(prefixes)))
+    if _ADDRESS.fullmatch(text):
+        queries.append(cast(literal(f"'{text.lower()}':*"), TSQUERY))
     query: ColumnElement[Any] = queries[0]
     for each in queries[1:]:
         query = query.op("||", precedence=5)(each)
