@@ -51,7 +51,7 @@ def search_predicate(vector: ColumnElement[Any] | Any, text: str) -> ColumnEleme
     Russian; plain words also match as beginnings of words, all of them, and the beginning of an
     e-mail address does. No text is a syntax error.
     """
-    queries = [
+    queries: list[ColumnElement[Any]] = [
         func.websearch_to_tsquery(literal_column(f"'{name}'"), literal(text)) for name in _LANGUAGES
     ]
     words = [] if _OPERATOR.search(text) else _WORD.findall(text)[:_MAX_PREFIXES]
@@ -60,7 +60,7 @@ def search_predicate(vector: ColumnElement[Any] | Any, text: str) -> ColumnEleme
         queries.append(func.to_tsquery(literal_column("'simple'"), literal(prefixes)))
     if _ADDRESS.fullmatch(text):
         queries.append(cast(literal(f"'{text.lower()}':*"), TSQUERY))
-    query: ColumnElement[Any] = queries[0]
+    query = queries[0]
     for each in queries[1:]:
         query = query.op("||", precedence=5)(each)
     found: ColumnElement[bool] = vector.bool_op("@@", precedence=5)(query.self_group())
