@@ -19,7 +19,8 @@ def anna(books):
 
 def test_nobody_reads_without_signing_in_or_without_permission(books):
     stranger = books.person(permissions=[])
-    for path in ("/accounts", "/holds", "/deposits", "/payouts", "/admin/proof"):
+    staff = ("/admin/deposits", "/admin/payouts", "/admin/proof")
+    for path in ("/accounts", "/holds", "/deposits", "/payouts", *staff):
         assert books.call("GET", path).status_code == 401
         assert books.call("GET", path, stranger).status_code == 403
 
@@ -162,3 +163,38 @@ def test_lists_cost_the_same_statements_for_few_and_many(books, anna, count_quer
         for _ in range(5):
             books.move(account, ben, 1)
     assert counts[0] == counts[1]
+
+
+def test_staff_finds_what_waits_for_it_and_where_the_money_goes(books, count_queries):
+    clara = books.person(permissions=["wallet.payment.confirm"])
+    amount = {"amount": "2.00", "currency": "EUR"}
+    asked = {"amount": amount, "provider": "manual"}
+
+    def ask():
+        person = books.person("anna")
+        books.account(1000, person)
+        sent = {**asked, "destination": f"IBAN of {person.username}"}
+        made = [
+            books.call("POST", "/deposits", person, json=asked),
+            books.call("POST", "/payouts", person, json=sent),
+        ]
+        return person, [each.json["reference"] for each in made]
+
+    anna, (deposit, payout) = ask()
+    counts = []
+    for _ in range(2):
+        with count_queries() as count:
+            payouts = books.get("/admin/payouts", clara, provider="manual", status="held")
+        counts.append(count.total)
+        for _ in range(3):
+            ask()
+    assert counts[0] == counts[1]
+    (found,) = [each for each in payouts["items"] if each["reference"] == payout]
+    assert (found["user"], found["destination"]) == (anna.username, f"IBAN of {anna.username}")
+    deposits = books.get("/admin/deposits", clara, provider="manual", limit=100)["items"]
+    assert [each["user"] for each in deposits if each["reference"] == deposit] == [anna.username]
+    assert books.get("/admin/deposits", clara, provider="sandbox")["items"] == []
+    assert books.call("POST", f"/admin/payouts/{payout}/confirm", clara).status_code == 200
+    settled = books.get("/admin/payouts", clara, status="settled")["items"]
+    assert payout in [each["reference"] for each in settled]
+    assert books.call("GET", "/admin/payouts", anna).status_code == 403

@@ -136,6 +136,18 @@ class PayoutSchema(_Payment):
     destination = Text(maximum=200, required=True)
 
 
+class AnyDepositSchema(DepositSchema):
+    """Somebody's deposit, as people of the house see it."""
+
+    user = Text(maximum=150, required=True, allow_none=True, example="anna")
+
+
+class AnyPayoutSchema(PayoutSchema):
+    """Somebody's payout, as people of the house see it."""
+
+    user = Text(maximum=150, required=True, allow_none=True, example="anna")
+
+
 class ConfirmPayment(Schema):
     """How a payment ended, said by a person of the house."""
 

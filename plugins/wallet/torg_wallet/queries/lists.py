@@ -83,6 +83,24 @@ class PayoutListing(Listing):
     }
 
 
+class AnyDepositListing(DepositListing):
+    """Everybody's deposits, newest first."""
+
+    filters = {  # noqa: RUF012 - declared so by the host
+        **DepositListing.filters,
+        "provider": equals(_PROVIDER, Deposit.provider),
+    }
+
+
+class AnyPayoutListing(PayoutListing):
+    """Everybody's payouts, newest first."""
+
+    filters = {  # noqa: RUF012 - declared so by the host
+        **PayoutListing.filters,
+        "provider": equals(_PROVIDER, Payout.provider),
+    }
+
+
 class EventListing(Listing):
     """What providers told, newest first."""
 

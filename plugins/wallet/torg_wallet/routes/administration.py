@@ -76,6 +76,26 @@ def decline_adjustment(adjustment_id: int) -> Any:
     return _adjustment(adjustment_id)
 
 
+@blueprint.route("/admin/deposits", methods=["GET"])
+@blueprint.requires(_CONFIRM)
+@blueprint.arguments(lists.AnyDepositListing.arguments(), location="query")
+@blueprint.response(200, lists.AnyDepositListing.envelope(schemas.AnyDepositSchema))
+def list_all_deposits(arguments: dict[str, Any]) -> Any:
+    """List everybody's deposits; those of `manual` that are `processing` wait for you."""
+    page = lists.AnyDepositListing.page(queries.shown(PaymentKind.DEPOSIT), arguments)
+    return {**page, "items": _owned(page["items"])}
+
+
+@blueprint.route("/admin/payouts", methods=["GET"])
+@blueprint.requires(_CONFIRM)
+@blueprint.arguments(lists.AnyPayoutListing.arguments(), location="query")
+@blueprint.response(200, lists.AnyPayoutListing.envelope(schemas.AnyPayoutSchema))
+def list_all_payouts(arguments: dict[str, Any]) -> Any:
+    """List everybody's payouts; those of `manual` that are `sent` wait for you to send them."""
+    page = lists.AnyPayoutListing.page(queries.shown(PaymentKind.PAYOUT), arguments)
+    return {**page, "items": _owned(page["items"])}
+
+
 @blueprint.route("/admin/deposits/<string:reference>/confirm", methods=["POST"])
 @blueprint.requires(_CONFIRM, verified=True)
 @blueprint.idempotent
@@ -141,6 +161,14 @@ def _confirmed(kind: PaymentKind, reference: str, arguments: dict[str, Any]) -> 
 
 def _adjustment(adjustment_id: int) -> Any:
     return _named([lists.adjustment(adjustment_id)])[0]
+
+
+def _owned(rows: list[Any]) -> list[dict[str, Any]]:
+    names = contracts.require("users").names({row.identity_id for row in rows})
+    return [
+        {**row._mapping, "user": names.get(row.identity_id)}  # noqa: SLF001 - its public name
+        for row in rows
+    ]
 
 
 def _signed(rows: list[Any]) -> list[dict[str, Any]]:
