@@ -47,6 +47,21 @@ def test_offers_and_deals_are_found_by_words(traded, path, words, number):
         assert len(rest["items"]) == 1
 
 
+@pytest.mark.parametrize("path", ["/offers", "/sales", "/supply-deals"])
+def test_page_after_page_shows_every_row_once(traded, path):
+    market, anna, staff = traded
+    for person in (anna, staff):
+        every = market.get(path, person)["items"]
+        # Asked again and again: the host keeps statements that come back.
+        for _ in range(3):
+            found, cursor = [], {}
+            while cursor is not None:
+                page = market.get(path, person, limit=1, **cursor)
+                found += page["items"]
+                cursor = page["next_cursor"] and {"cursor": page["next_cursor"]}
+            assert found == every
+
+
 def test_staff_sees_the_offers_of_all_and_people_their_own(traded):
     market, anna, staff = traded
     ben = market.person(3_000_000)

@@ -10,6 +10,7 @@ from sqlalchemy import (
     case,
     column,
     func,
+    literal_column,
     or_,
     select,
 )
@@ -336,12 +337,14 @@ _STEP = (
     .table_valued(column("step", JSONB), with_ordinality="place", name="steps")
     .render_derived()
 )
-# Each step with the currency of the whole, as every amount is answered.
+# Each step with the currency of the whole, as every amount is answered. Its key is a constant: the
+# parameter of a prepared statement would have no type there.
+_CURRENCY = literal_column("'currency'")
 _STEPS = (
     select(
         func.jsonb_agg(
             aggregate_order_by(
-                _STEP.c.step.op("||")(func.jsonb_build_object("currency", SupplyDeal.currency)),
+                _STEP.c.step.op("||")(func.jsonb_build_object(_CURRENCY, SupplyDeal.currency)),
                 _STEP.c.place,
             ),
             type_=JSONB,
