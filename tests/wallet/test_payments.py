@@ -109,6 +109,22 @@ def test_a_silent_provider_is_asked_and_silence_is_no_failure(books, anna):
     assert books.get(f"/deposits/{reference}", anna)["status"] == "succeeded"
 
 
+@pytest.mark.parametrize(
+    ("provider", "locale", "word"),
+    [
+        ("manual", "ru", "Переведите"),
+        ("manual", "en", "Transfer"),
+        ("sandbox", "ru", "ненастоящие"),
+        ("sandbox", None, "Nothing"),
+    ],
+)
+def test_what_to_do_next_is_told_in_ones_own_language(books, provider, locale, word):
+    somebody = books.person("somebody", locale=locale)
+    reference = begin(books, somebody, provider=provider).json["reference"]
+    jobs.run_due(books.app)
+    assert word in books.get(f"/deposits/{reference}", somebody)["next_step"]
+
+
 def test_a_silent_provider_is_asked_however_many_others_say_nothing(make_books):
     books = make_books(sections={"wallet": {"sandbox": True}})
     anna = books.person("anna")

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from torg import config, outbox
 from torg.db import database_now
 from torg.errors import InvalidError
+from torg.i18n import gettext
 from torg.money import Money
 from torg_ledger.payments import (
     PaymentKind,
@@ -77,7 +78,8 @@ class Sandbox:
                     key=f"{request.reference}:{status}:{time}",
                     run_at=now + timedelta(seconds=seconds),
                 )
-        return PaymentStarted(f"SB-{request.reference}", "Nothing to do: this money is not real.")
+        words = gettext("Nothing to do: this money is not real.")
+        return PaymentStarted(f"SB-{request.reference}", words)
 
     def read_webhook(
         self, headers: Mapping[str, str], body: bytes, now: datetime

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import func, insert, select, text, update
 
-from torg import config, events, outbox
+from torg import config, contracts, events, i18n, outbox
 from torg.db import database_now, session
 from torg.errors import FieldProblem, TorgError
 from torg.i18n import gettext
@@ -94,7 +94,10 @@ def start(reference: str) -> None:
     found = _find(reference)
     if found is None or found.status != rules.FIRST[found.kind]:
         return
-    started = provider(found.provider).start(_request(found))
+    # What the person does next is told in his own language: no request says it here.
+    contact = contracts.require("users").contacts([found.identity_id]).get(found.identity_id)
+    with i18n.use_locale(None if contact is None else contact.locale):
+        started = provider(found.provider).start(_request(found))
     model = MODEL[found.kind]
     values: dict[str, Any] = {
         "provider_reference": started.provider_reference,
