@@ -46,7 +46,9 @@ def prove(as_json: bool) -> None:
     with unit_of_work("read"):
         found = proving.prove()
     if as_json:
-        rows = [{"rule": e.rule, "subject": e.subject, "detail": e.detail} for e in found]
+        rows = [
+            {"rule": each.rule, "subject": each.subject, "detail": each.detail} for each in found
+        ]
         click.echo(json.dumps({"is_sound": not found, "findings": rows}))
     else:
         for each in found:

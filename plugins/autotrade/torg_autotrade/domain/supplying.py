@@ -93,7 +93,7 @@ def choose(quotes: Sequence[Quote], chosen_id: int | None) -> Quote | None:
     regular = next((each for each in ranked if each.source.supplier_id == chosen_id), None)
     if regular is None:
         return ranked[0]
-    better = (e for e in ranked if e.is_promoted and e.price.unit < regular.price.unit)
+    better = (each for each in ranked if each.is_promoted and each.price.unit < regular.price.unit)
     return next(better, regular)
 
 

@@ -259,11 +259,8 @@ def _reversal(original: Sequence[Row[Any]], amount: Money | None) -> list[Entry]
         return [Entry(row.account_id, Money(-row.amount_minor, row.currency)) for row in original]
     if len(original) != 2 or amount.minor <= 0:
         raise UnbalancedError
-    return [
-        Entry(row.account_id, Money(-amount.minor if row.amount_minor > 0 else amount.minor, cur))
-        for row in original
-        for cur in (amount.currency,)
-    ]
+    back = Money(-amount.minor, amount.currency)
+    return [Entry(row.account_id, back if row.amount_minor > 0 else amount) for row in original]
 
 
 def _transfer(

@@ -35,7 +35,7 @@ def settle(postings: Sequence[Posting], *, source: str, purpose: str) -> Sequenc
     known = [each for each in postings if each.hold is None or each.hold in holds]
     items = [_item(each, holds, purpose) for each in known]
     asked = {"items": json.dumps(items), "source": source, "purpose": purpose}
-    answers = dict(zip((e.key for e in known), session.execute(_SETTLE, asked), strict=True))
+    answers = dict(zip((each.key for each in known), session.execute(_SETTLE, asked), strict=True))
     missing = Settlement(None, "hold_not_found")
     return [_settlement(answers[each.key]) if each.key in answers else missing for each in postings]
 
@@ -62,7 +62,9 @@ def _item(posting: Posting, holds: dict[str, Row[Any]], purpose: str) -> dict[st
         held = holds[posting.hold]
         received = merged(entries)
         total = sum(each.amount.minor for each in received)
-        if not 0 < total <= MAX_MINOR or any(e.account_id == held.account_id for e in received):
+        if not 0 < total <= MAX_MINOR or any(
+            each.account_id == held.account_id for each in received
+        ):
             raise UnbalancedError
         entries = [*received, Entry(held.account_id, Money(-total, held.currency))]
         kind = ("capture", posting.hold, True)
