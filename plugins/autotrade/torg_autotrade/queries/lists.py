@@ -339,7 +339,7 @@ _STEP = (
 )
 # Each step with the currency of the whole, as every amount is answered. Its key is a constant: the
 # parameter of a prepared statement would have no type there.
-_CURRENCY = literal_column("'currency'")
+_CURRENCY: Any = literal_column("'currency'")
 _STEPS = (
     select(
         func.jsonb_agg(
