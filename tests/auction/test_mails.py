@@ -275,6 +275,20 @@ class TestWatching:
         assert town.subjects(ann) == ["Ends soon: Near"]
         assert town.subjects(ben) == []
 
+    def test_a_crowd_of_watchers_is_told_without_waiting_for_the_next_minute(
+        self, town, monkeypatch
+    ):
+        monkeypatch.setattr("torg_auction.jobs._WATCHERS_AT_ONCE", 2)
+        lot = town.site.create(ends_at=in_minutes(20), title="Near")["id"]
+        crowd = [town.site.person() for _ in range(5)]
+        for watcher in crowd:
+            town.site.call("PUT", f"/{lot}/watch", watcher)
+        town.forget_mails()
+        with unit_of_work(app=town.app):
+            outbox.enqueue("auction.tell_ending", {})
+        town.run_jobs()
+        assert [town.subjects(each) for each in crowd] == [["Ends soon: Near"]] * 5
+
 
 def test_every_mail_can_be_shown_in_both_languages(town):
     assert mail.problems(town.app, "auction") == []

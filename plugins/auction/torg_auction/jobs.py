@@ -115,7 +115,7 @@ def tell_closed(payload: Payload, run: JobRun) -> None:
 
 
 def tell_ending(payload: Payload, run: JobRun) -> Payload:
-    """Tell watchers of auctions that end soon, once each."""
+    """Tell the next watchers of auctions that end soon, once each; another job tells the rest."""
     del payload, run
     minutes = config.plugin_settings("auction", AuctionSettings).ending_soon_minutes
     until = database_now() + timedelta(minutes=minutes)
@@ -127,6 +127,9 @@ def tell_ending(payload: Payload, run: JobRun) -> Payload:
             .where(Watch.auction_id == row.id, Watch.identity_id == row.identity_id)
             .values(told_at=func.clock_timestamp())
         )
+    if len(waiting) == _WATCHERS_AT_ONCE:
+        # Those who are left must not wait for the next minute, or many would hear too late.
+        outbox.enqueue("auction.tell_ending", {})
     return {"told": len(waiting)}
 
 
