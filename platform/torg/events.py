@@ -5,9 +5,9 @@ publisher's transaction (may veto by raising), after its commit (may be lost whe
 or through the outbox (durable, retried, so its handler is idempotent).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import flask
 from flask import current_app
@@ -16,6 +16,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torg import db, outbox
+from torg.config_sources import nearest
 
 Phase = Literal["in_transaction", "after_commit", "outbox"]
 Payload = Mapping[str, Any]
@@ -52,21 +53,58 @@ class Events:
         """Enter an event.
 
         Raises:
-            ValueError: its name lacks the plugin's prefix, or is taken.
+            ValueError: its name lacks the plugin's prefix, or is taken, or its version is none.
         """
+        Version(event.version)
         if not event.name.startswith(f"{plugin}.") or event.name in self.declared:
             message = f"event {event.name!r} of {plugin} must start with '{plugin}.' and be new"
             raise ValueError(message)
         self.declared[event.name] = (plugin, event)
 
     def subscribe(self, plugin: str, subscription: Subscription) -> None:
-        """Enter a subscription; one to an event that nobody declares stays silent."""
+        """Enter a subscription; one to an event of a plugin that is away stays silent.
+
+        Raises:
+            ValueError: its phase or its range of versions is none. Found out when the event
+                happens, that would be an error of the publisher's transaction.
+        """
+        SpecifierSet(subscription.versions)
+        if subscription.phase not in get_args(Phase):
+            message = (
+                f"the subscription to {subscription.event} has phase {subscription.phase!r}; "
+                f"allowed are {', '.join(get_args(Phase))}"
+            )
+            raise ValueError(message)
         self.subscriptions.append((plugin, subscription))
 
     def withdraw(self, plugin: str) -> None:
         """Take back what a plugin declared (it failed later in its start)."""
         self.declared = {n: entry for n, entry in self.declared.items() if entry[0] != plugin}
         self.subscriptions = [entry for entry in self.subscriptions if entry[0] != plugin]
+
+    def unheard(self, present: Collection[str]) -> list[tuple[str, str]]:
+        """Subscriptions that will never hear anything although the publisher is there.
+
+        Args:
+            present: plugins that run; those that are away may declare what is waited for.
+
+        Returns:
+            The subscribing plugin and one sentence, each.
+        """
+        found = []
+        for plugin, subscription in self.subscriptions:
+            name, publisher = subscription.event, subscription.event.partition(".")[0]
+            declared = self.declared.get(name)
+            if declared is None and publisher in present:
+                near = nearest(name, self.declared)
+                hint = f"; did you mean {near}?" if near else ""
+                found.append((plugin, f"it listens to {name}, which is never published{hint}"))
+            elif declared is not None:
+                version = declared[1].version
+                if not SpecifierSet(subscription.versions).contains(Version(version)):
+                    wanted = f"{name} {subscription.versions}"
+                    found.append((plugin, f"it listens to {wanted}, published is {version}"))
+        return found
 
     def listeners(self, event: Event) -> list[tuple[str, Subscription]]:
         """Who hears this version of the event, in plugin order."""

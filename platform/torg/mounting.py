@@ -70,6 +70,15 @@ def mount(app: flask.Flask, registry: Registry) -> None:
                 break
         i18n.add_catalogue(app, plugin.manifest.path / "translations")
         plugins.block_dependents(registry)
+    _note_unheard(app, registry)
+
+
+def _note_unheard(app: flask.Flask, registry: Registry) -> None:
+    """A misspelt event would never be heard, silently: say so of the plugin that waits for it."""
+    present = {plugin.name for plugin in registry.loaded()}
+    for name, sentence in events.init(app).unheard(present):
+        _log.error("subscription_unheard", plugin=name, reason=sentence)
+        registry.plugins[name].reason = sentence
 
 
 def _fail(registry: Registry, plugin: Plugin, hook: str, error: Exception) -> None:

@@ -175,6 +175,23 @@ def test_a_plugin_that_fails_when_all_is_ready_works_on_and_is_named(
     assert "good is active with an error" in ready["parts"]["plugins"]["detail"]
 
 
+def test_a_plugin_that_waits_for_a_misspelt_event_is_named(
+    install: Callable[..., None], make_app: Any
+) -> None:
+    listening = (
+        "\n@hookimpl\ndef torg_subscriptions():\n    from torg.events import Subscription\n"
+        "    return [Subscription('wallet.deposit_endd', print)]\n"
+    )
+    install("good", plugin=GOOD_PLUGIN + listening)
+
+    alone = registry(make_app(["good"])).plugins["good"]
+    beside = registry(make_app(["auth", "wallet", "good"])).plugins["good"]
+
+    assert (alone.state, alone.reason) == (State.ACTIVE, "")
+    assert beside.state is State.ACTIVE
+    assert beside.reason.endswith("did you mean wallet.deposit_ended?")
+
+
 def test_a_plugin_with_a_wrong_manifest_is_named_and_never_imported(
     install: Callable[..., None], make_app: Any
 ) -> None:

@@ -82,6 +82,36 @@ def test_another_version_is_not_heard(app: Any) -> None:
     assert HEARD == []
 
 
+@pytest.mark.parametrize("facts", [{"phase": "outbx"}, {"versions": "banana"}])
+def test_a_subscription_that_could_only_fail_in_the_publishers_work_is_refused(
+    app: Any, facts: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match=r"outbx|banana"):
+        subscribe(app, **facts)
+
+    with db.unit_of_work(app=app):
+        events.publish("stall.happened", PAYLOAD)
+
+
+def test_a_subscription_that_never_hears_is_told_unless_its_publisher_is_away(app: Any) -> None:
+    known = events.init(app)
+    for event, versions in (
+        ("stall.hapened", ""),
+        ("stall.happened", ">=2"),
+        ("stall.happened", ">=1"),
+        ("away.happened", ""),
+    ):
+        known.subscribe("testkit", Subscription(event, hear, versions=versions))
+
+    assert known.unheard({"stall", "testkit"}) == [
+        (
+            "testkit",
+            "it listens to stall.hapened, which is never published; did you mean stall.happened?",
+        ),
+        ("testkit", "it listens to stall.happened >=2, published is 1.2"),
+    ]
+
+
 def test_a_payload_that_breaks_the_schema_is_the_publishers_mistake(app: Any) -> None:
     subscribe(app, phase="in_transaction")
 
