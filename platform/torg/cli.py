@@ -8,6 +8,7 @@ problem) and 2 (wrongly used).
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import os
@@ -60,9 +61,7 @@ class Commands(click.Group):
         """As click does, but near names come from the lazy list."""
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
-            from click.exceptions import NoSuchCommand
-
-            raise NoSuchCommand(name, possibilities=self.list_commands(ctx), ctx=ctx)
+            raise _unknown(name, self.list_commands(ctx), ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -76,6 +75,27 @@ class Commands(click.Group):
                 formatter.write_dl(
                     [(name, group.get_short_help_str()) for name, group in sorted(groups.items())]
                 )
+
+
+def _unknown(name: str, known: list[str], ctx: click.Context) -> Exception:
+    """What to say to a word that is no command here, and may be one of a plugin."""
+    from click.exceptions import NoSuchCommand
+
+    from torg import config
+    from torg.config import SettingsError
+
+    error = NoSuchCommand(name, possibilities=known, ctx=ctx)
+    if error.possibilities:
+        return error
+    reading = config.read()
+    if reading.settings is None:
+        # Which plugins are enabled is not known, so neither is the word.
+        return SettingsError(reading.problems, reading.raw.read)
+    message = (
+        f"{error.message} Commands of a plugin appear once the plugin is enabled: set TORG_PLUGINS,"
+        " or plugins in torg.toml."
+    )
+    return NoSuchCommand(name, message, ctx=ctx)
 
 
 class PluginCommands(click.Group):
@@ -108,22 +128,41 @@ def plugin_groups() -> dict[str, click.Group]:
     settings = config.read().settings
     enabled = settings.host.plugins if settings is not None else ()
     groups: dict[str, click.Group] = {}
+    owners = dict.fromkeys(COMMANDS, "the host")
     for manifest in discover():
         if manifest.name not in enabled or manifest.problem:
             continue
         try:
             module = importlib.import_module(f"{manifest.package}.plugin")
             hook = getattr(module, "torg_cli", None)
-            group = hook() if hook is not None else None
+            group = _group_of(hook() if hook is not None else None, owners, manifest.name)
         except (Exception, SystemExit) as error:
             # A broken plugin must not take the host's commands with it; `plugins list` tells more.
-            click.echo(
-                f"Warning: commands of plugin {manifest.name} are missing: {error}", err=True
-            )
+            _warn(f"commands of plugin {manifest.name} are missing: {error}")
             continue
         if group is not None and group.name is not None:
             groups[group.name] = group
     return groups
+
+
+def _group_of(found: object, owners: dict[str, str], plugin: str) -> click.Group | None:
+    if found is None:
+        return None
+    if not isinstance(found, click.Group):
+        message = f"torg_cli has to return a click.Group, not {found!r}"
+        raise TypeError(message)
+    name = str(found.name)
+    owner = owners.setdefault(name, f"plugin {plugin}")
+    if owner != f"plugin {plugin}":
+        message = f"the name of its group, {name}, is taken by {owner}"
+        raise ValueError(message)
+    return found
+
+
+@functools.cache
+def _warn(message: str) -> None:
+    """Say it once, however often the commands are looked up."""
+    click.echo(f"Warning: {message}", err=True)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
