@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import tracemalloc
 
 import pytest
@@ -110,7 +111,7 @@ def test_a_dry_run_tells_everything_and_keeps_nothing(staff):
     said = take(staff, TABLE, dry_run=True)
     assert (said["rows"], said["created"], said["updated"], said["failed"]) == (8, 2, 0, 6)
     assert [(each["row"], each["column"]) for each in said["errors"]] == [
-        (4, "sku"), (5, "price"), (6, "price"), (7, "on_hand"), (8, "attributes"), (9, "sku"),
+        (4, "sku"), (5, "price"), (6, "currency"), (7, "on_hand"), (8, "attributes"), (9, "sku"),
     ]  # fmt: skip
     found = staff.client.get(f"{API}/products?sku=I1", headers=staff.headers).json["items"]
     assert found == []
@@ -130,6 +131,23 @@ def test_right_rows_come_in_and_known_ones_are_changed(staff):
     (first,) = staff.client.get(f"{API}/products?sku=I1").json["items"]
     assert (first["price"]["amount"], first["name"], first["tags"]) == ("9.99", "First", ["a", "b"])
     assert first["attributes"] == {"x": 1}
+
+
+@pytest.mark.parametrize("at_once", [1000, 1])
+def test_what_is_wrong_with_rows_is_told_in_the_callers_language(make_shop, make_staff, at_once):
+    staff = make_staff(shop := make_shop(import_at_once=at_once))
+    answer = staff.client.post(
+        f"{API}/admin/products/import?dry_run=true",
+        data={"file": (io.BytesIO(TABLE.encode()), "table")},
+        headers={**staff.headers, "Accept-Language": "ru"},
+    )
+    said = answer.json
+    if answer.status_code == 202:
+        torg_jobs.run_due(shop.app)
+        said = staff.client.get(answer.headers["Location"], headers=staff.headers).json["result"]
+    words = [each["message"] for each in said["errors"]]
+    assert len(words) == 6
+    assert all(re.search("[а-я]{3}", each) for each in words), words
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no workbook", b"\xff\xfe", b"name\nx\n"])

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from torg import outbox, storage
+from torg import i18n, outbox, storage
 from torg.db import database_now
 from torg.jobs import Job, JobRun
 from torg.schedules import Schedule
@@ -38,9 +38,10 @@ def export_all(payload: Payload, run: JobRun) -> Payload:
 def import_table(payload: Payload, run: JobRun) -> Payload:
     """Take in the table that somebody has sent; taken in twice, it is still the same."""
     rows = importing.read(storage.get(payload["key"]).content)
-    report = importing.run(
-        rows, dry_run=payload["dry_run"], told=lambda done: run.progress(done, len(rows))
-    )
+    with i18n.use_locale(payload["locale"]):
+        report = importing.run(
+            rows, dry_run=payload["dry_run"], told=lambda done: run.progress(done, len(rows))
+        )
     return {**vars(report), "dry_run": payload["dry_run"]}
 
 

@@ -12,9 +12,11 @@ from marshmallow import ValidationError
 from sqlalchemy import delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 
-from torg import config, outbox, storage
+from torg import config, i18n, outbox, storage
 from torg.db import database_now, session
 from torg.errors import TorgError
+from torg.field_problems import field_problems
+from torg.i18n import gettext
 from torg.money import format_amount, scale
 from torg.schemas import List, Schema, Text
 from torg_shop.domain.cells import names
@@ -77,7 +79,7 @@ def left_to_a_job(
     if len(rows) <= _settings().import_at_once:
         return None
     key = storage.put(content, "application/octet-stream", "shop.import")
-    payload = {"key": key, "dry_run": dry_run}
+    payload = {"key": key, "dry_run": dry_run, "locale": i18n.locale()}
     job_id = outbox.enqueue("shop.import", payload, identity_id=identity_id)
     assert job_id is not None, "it has no business key that could be taken"
     later = database_now() + _FILE_KEPT
@@ -130,7 +132,7 @@ def _take(chunk: Sequence[tuple[int, Row]], report: Report, tree: "_Tree", seen:
     for number, row in chunk:
         sku = row.get("sku", "")
         if sku in seen:
-            report.refuse(number, "sku", "This SKU is in the table twice.")
+            report.refuse(number, "sku", gettext("This SKU is in the table twice."))
             report.failed += 1
             continue
         try:
@@ -140,8 +142,11 @@ def _take(chunk: Sequence[tuple[int, Row]], report: Report, tree: "_Tree", seen:
         except ValidationError as error:
             column, message = _first(error.messages)
             report.refuse(number, column, message)
-        except (TorgError, _CellError) as error:
-            report.refuse(number, getattr(error, "column", "price"), str(error))
+        except _CellError as error:
+            report.refuse(number, error.column, str(error))
+        except TorgError as error:
+            # Only the digits of a currency are asked for beside the shape.
+            report.refuse(number, "currency", error.message(gettext(error.detail)))
         else:
             seen.add(sku)
             right.append((row, given))
@@ -187,10 +192,10 @@ def _body(row: Row, before: Any | None) -> dict[str, Any]:
         try:
             body["attributes"] = orjson.loads(row["attributes"])
         except orjson.JSONDecodeError:
-            raise _CellError("attributes", "Has to be a JSON object.") from None
+            raise _CellError("attributes", gettext("Has to be a JSON object.")) from None
     if row.get("on_hand"):
         if not row["on_hand"].isdecimal():
-            raise _CellError("on_hand", "Has to be a whole number of 0 or more.")
+            raise _CellError("on_hand", gettext("Has to be a whole number of 0 or more."))
         body["on_hand"] = int(row["on_hand"][:12])
     return body
 
@@ -203,7 +208,7 @@ def _price(row: Row, before: Any | None) -> dict[str, str]:
     is_number = len(text) <= _LONGEST_NUMBER and _NUMBER.fullmatch(text) is not None
     exact = Decimal(text) if is_number else Decimal("Infinity")
     if abs(exact) > 10**15:
-        raise _CellError("price", "Has to be a number.")
+        raise _CellError("price", gettext("Has to be a number."))
     if len(currency) == 3:
         # A spreadsheet leaves out zeros at the end; the currency's digits are put back.
         amount = f"{exact:.{scale(currency)}f}"
@@ -222,10 +227,10 @@ def _path(written: str) -> tuple[str, ...]:
 
 
 def _first(messages: Any) -> tuple[str, str]:
-    column, inner = next(iter(messages.items()))
-    while isinstance(inner, dict):
-        inner = next(iter(inner.values()))
-    return str(column), str(inner[0] if isinstance(inner, list) else inner)
+    """The column of the first problem of a row, and what it is in the caller's language."""
+    found = field_problems(messages, schema=_SHAPE)[0]
+    column = found.pointer.split("/")[1]
+    return "currency" if found.pointer == "/price/currency" else column, found.message
 
 
 def _write(

@@ -6,6 +6,7 @@ import zipfile
 from itertools import zip_longest
 from typing import Any
 
+from torg.i18n import gettext
 from torg_shop.domain.cells import original
 from torg_shop.errors.catalogue import TableUnreadableError
 
@@ -27,11 +28,11 @@ def rows_of(content: bytes, most: int) -> list[tuple[int, Row]]:
     lines = _workbook(content, most) if content[:2] == b"PK" else _csv(content, most)
     names = [each.strip().lower() for each in lines[0][1]] if lines else []
     if "sku" not in names or len(names) > _MOST_COLUMNS:
-        raise TableUnreadableError(reason="there is no column sku")
+        raise TableUnreadableError(reason=gettext("there is no column sku"))
     if len({each for each in names if each}) != len([each for each in names if each]):
-        raise TableUnreadableError(reason="a column is there twice")
+        raise TableUnreadableError(reason=gettext("a column is there twice"))
     if len(lines) - 1 > most:
-        raise TableUnreadableError(reason=f"there are more than {most} rows")
+        raise TableUnreadableError(reason=gettext("there are more than {most} rows", most=most))
     return [(number, _row(names, line)) for number, line in lines[1:]]
 
 
@@ -56,7 +57,7 @@ def _csv(content: bytes, most: int) -> list[_Line]:
             if len(lines) > most + 1:
                 break
     except (UnicodeDecodeError, csv.Error) as error:
-        raise TableUnreadableError(reason="it is no CSV in UTF-8") from error
+        raise TableUnreadableError(reason=gettext("it is no CSV in UTF-8")) from error
     return lines
 
 
@@ -67,11 +68,11 @@ def _workbook(content: bytes, most: int) -> list[_Line]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             unpacked = sum(each.file_size for each in archive.infolist())
         if unpacked > _MOST_UNPACKED:
-            raise TableUnreadableError(reason="it is too large")
+            raise TableUnreadableError(reason=gettext("it is too large"))
         workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
         cells = workbook.get_sheet_by_index(0).to_python(nrows=most + 2)
     except (python_calamine.CalamineError, zipfile.BadZipFile, OSError, ValueError) as error:
-        raise TableUnreadableError(reason="it is no XLSX workbook") from error
+        raise TableUnreadableError(reason=gettext("it is no XLSX workbook")) from error
     return [
         (number, [_text(each) for each in line])
         for number, line in enumerate(cells, start=1)
