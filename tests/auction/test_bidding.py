@@ -206,6 +206,7 @@ def test_buy_now_sells_at_once(site):
     ann = site.person()
     bought = site.call("POST", f"/{lot}/buy-now", ann)
     assert (bought.status_code, bought.json["current_price"]) == (201, euro("99.00"))
+    assert bought.json["minimum_bid"] is None
     after = site.get(f"/{lot}")
     assert (after["status"], after["winner"], after["outcome"]) == (
         "finished",

@@ -163,7 +163,9 @@ class BidPlaced(Schema):
     is_leading = Boolean(description="Whether you lead now.")
     placed_at = Timestamp()
     current_price = _shown_money("current_price_minor", "The price after the bid.")
-    minimum_bid = _shown_money("minimum_bid_minor", "The least next bid.")
+    minimum_bid = _shown_money(
+        "minimum_bid_minor", "The least next bid; null after buy-now.", allow_none=True
+    )
     bid_count = Integer(minimum=0)
     high_bidder = Text(maximum=150, allow_none=True, example="anna")
     reserve_met = Boolean()

@@ -95,7 +95,8 @@ def buy_now(auction_id: int, bidder: Identity) -> dict[str, Any]:
         "request_id": logs.request_id(),
     }
     (answer,) = _BUY.rows(parameters)
-    return _accepted(auction_id, bidder, answer, "")
+    # Nobody can bid any more.
+    return {**_accepted(auction_id, bidder, answer, ""), "minimum_bid_minor": None}
 
 
 def _accepted(auction_id: int, bidder: Identity, answer: Any, offered_in: str) -> dict[str, Any]:
