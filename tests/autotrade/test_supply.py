@@ -124,6 +124,38 @@ def test_a_review_walks_the_tiers_over_the_next_purchases_and_keeps_its_decision
     ]
 
 
+def test_a_choice_that_is_confirmed_keeps_its_decision_and_says_when_it_was_looked_at(market):
+    model = market.car()
+    market.supplier({model: 1_000_000})
+    dealer = market.dealer()
+    owner = market.owner("dealer", dealer)
+    market.run("review")
+    (first,) = market.get(f"/dealers/{dealer}/suppliers", owner)["items"]
+    market.later(hours=1)
+    market.run("review")
+    (again,) = market.get(f"/dealers/{dealer}/suppliers", owner)["items"]
+    assert again["decision_id"] == first["decision_id"]
+    assert (first["reviewed_at"], again["reviewed_at"]) == (
+        "2026-01-01T12:00:00Z",
+        "2026-01-01T13:00:00Z",
+    )
+
+
+def test_a_model_that_the_dealer_wants_no_more_has_no_supplier_and_later_one_again(market):
+    model = market.car(body_type="suv")
+    market.supplier({model: 1_000_000})
+    dealer = market.dealer()
+    owner = market.owner("dealer", dealer).identity
+    market.run("review")
+    for preferences, number in (({"body_types": ["van"]}, 0), ({}, 1)):
+        given = {"preferences": preferences}
+        market.work(lambda given=given: participants.change("dealer", owner, dealer, given))
+        market.later(hours=1)
+        market.run("review")
+        found = market.get(f"/dealers/{dealer}/suppliers", market.owner("dealer", dealer))
+        assert len(found["items"]) == number
+
+
 def test_a_supplier_that_sells_the_model_no_more_is_chosen_no_more(market):
     model = market.car()
     supplier = market.supplier({model: 1_000_000})

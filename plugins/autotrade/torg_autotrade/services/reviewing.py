@@ -29,10 +29,19 @@ ON CONFLICT (dealer_id, car_model_id) DO UPDATE
        currency = excluded.currency, reviewed_at = excluded.reviewed_at, is_active = true,
        updated_at = clock_timestamp()
 """)
+# Nobody sells the model to the dealer, or the dealer wants it no more.
 _GONE = text("""
-UPDATE autotrade_dealer_supplier SET is_active = false, updated_at = clock_timestamp()
- WHERE is_active AND (dealer_id, car_model_id) IN (
-    SELECT * FROM unnest(CAST(:dealers AS bigint[]), CAST(:models AS bigint[])))
+UPDATE autotrade_dealer_supplier s SET is_active = false, updated_at = clock_timestamp()
+ WHERE is_active AND dealer_id = ANY (:dealers)
+   AND ((dealer_id, car_model_id) IN (
+           SELECT * FROM unnest(CAST(:without AS bigint[]), CAST(:models AS bigint[])))
+        OR NOT EXISTS (SELECT FROM autotrade_dealer_stock k
+                        WHERE k.dealer_id = s.dealer_id AND k.car_model_id = s.car_model_id
+                          AND k.is_wanted))
+""")
+_CONFIRMED = text("""
+UPDATE autotrade_dealer_supplier SET reviewed_at = :now, updated_at = clock_timestamp()
+ WHERE is_active AND dealer_id = ANY (:dealers) AND reviewed_at < :now
 """)
 
 
@@ -64,12 +73,13 @@ def step(context: Context) -> Outcome:
         shown = [_shown(line, found) for line, found in changed]
         return Outcome(rows[-1].id, len(rows), len(changed), is_last, shown)
     _write(context, changed)
-    if gone:
-        asked = {
-            "dealers": [line.dealer_id for line in gone],
-            "models": [line.car_model_id for line in gone],
-        }
-        session.execute(_GONE, asked)
+    asked = {
+        "dealers": list(dealers),
+        "without": [line.dealer_id for line in gone],
+        "models": [line.car_model_id for line in gone],
+    }
+    session.execute(_GONE, asked)
+    session.execute(_CONFIRMED, {"dealers": list(dealers), "now": context.now})
     supplying.mark_done("review", [each for each in dealers if each not in context.errors], slot)
     return Outcome(rows[-1].id, len(rows), len(changed), is_last)
 
