@@ -13,7 +13,7 @@ from sqlalchemy import text
 from torg import jobs as torg_jobs
 from torg.db import session, unit_of_work
 from torg_shop.queries import export as export_query
-from torg_shop.services import exporting
+from torg_shop.services import exporting, importing
 
 API = "/api/v1/shop"
 PRICE = {"amount": "10.50", "currency": "EUR"}
@@ -280,3 +280,29 @@ def test_above_the_limit_a_job_takes_the_table_in(make_shop, make_staff):
         # The file's own line, whatever empty lines stand above it.
         assert [(each["row"], each["column"]) for each in said["errors"]] == [(4, "name")]
         assert len(staff.client.get(f"{API}/products").json["items"]) == left
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_whoever_orders_does_not_wait_for_the_end_of_a_long_table(
+    make_shop, make_staff, monkeypatch, dry_run
+):
+    staff = make_staff(shop := make_shop(import_at_once=1))
+    first = staff.product(sku="W0")["id"]
+    staff.product(sku="W1")
+    monkeypatch.setattr(importing, "_AT_ONCE", 1)
+    found = []
+
+    def told(done):
+        if done == 1:
+            with unit_of_work(app=shop.app):
+                session.execute(text("SET LOCAL lock_timeout = '2s'"))
+                held = "SELECT 1 FROM shop_product JOIN shop_stock_level ON product_id = id"
+                rows = session.execute(text(f"{held} WHERE id = :id FOR UPDATE"), {"id": first})
+                found.append(rows.scalar())
+
+    table = b"sku,name,price,currency,on_hand,category\nW0,A,1,EUR,3,X\nW1,B,1,EUR,3,X\n"
+    with unit_of_work(app=shop.app):
+        report = importing.run_apart(importing.read(table), dry_run=dry_run, told=told)
+    assert (found, report.updated, report.failed) == ([1], 2, 0)
+    (shown,) = staff.client.get(f"{API}/products?sku=W0").json["items"]
+    assert (shown["category"] is None) is dry_run

@@ -39,10 +39,10 @@ def import_table(payload: Payload, run: JobRun) -> Payload:
     """Take in the table that somebody has sent; taken in twice, it is still the same."""
     rows = importing.read(storage.get(payload["key"]).content)
     with i18n.use_locale(payload["locale"]):
-        report = importing.run(
+        report = importing.run_apart(
             rows, dry_run=payload["dry_run"], told=lambda done: run.progress(done, len(rows))
         )
-    return {**vars(report), "dry_run": payload["dry_run"]}
+    return {**report.shown(), "dry_run": payload["dry_run"]}
 
 
 def find_bought_together(_payload: Payload, _run: JobRun) -> Payload:

@@ -61,7 +61,7 @@ def import_products(arguments: dict[str, Any], files: dict[str, Any]) -> Any:
     job_id = importing.left_to_a_job(content, rows, identity.current().id, dry_run=dry_run)
     if job_id is not None:
         return _left(job_id)
-    return {**vars(importing.run(rows, dry_run=dry_run)), "dry_run": dry_run}
+    return {**importing.run(rows, dry_run=dry_run).shown(), "dry_run": dry_run}
 
 
 def _left(job_id: int) -> flask.Response:

@@ -1,10 +1,11 @@
 """Products out of a table: those of a known SKU are changed, others entered, wrong rows named."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ from sqlalchemy import delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 
 from torg import config, i18n, outbox, storage
-from torg.db import database_now, session
+from torg.db import database_now, in_transaction, session
 from torg.errors import TorgError
 from torg.field_problems import field_problems
 from torg.i18n import gettext
@@ -49,13 +50,28 @@ _SHAPE, _WHERE = CreateProduct(), _Where()
 
 @dataclass
 class Report:
-    """What an import did or, as a dry run, would do. `number` of an error is the file's line."""
+    """What an import did or, as a dry run, would do; `skus` are those of the right rows."""
 
     rows: int = 0
     created: int = 0
     updated: int = 0
     failed: int = 0
     errors: list[dict[str, Any]] = field(default_factory=list)
+    skus: set[str] = field(default_factory=set)
+
+    def add(self, part: "Report") -> None:
+        """Count what became of more rows."""
+        self.created += part.created
+        self.updated += part.updated
+        self.failed += part.failed
+        self.errors += part.errors[: _MOST_ERRORS - len(self.errors)]
+        self.skus |= part.skus
+
+    def shown(self) -> dict[str, Any]:
+        """The counts and the first problems."""
+        facts = asdict(self)
+        del facts["skus"]
+        return facts
 
     def refuse(self, number: int, column: str, message: str) -> None:
         """Note what is wrong with a row; the first hundred are told."""
@@ -87,34 +103,50 @@ def left_to_a_job(
     return job_id
 
 
-def run(
-    rows: Sequence[tuple[int, Row]],
-    *,
-    dry_run: bool,
-    told: Callable[[int], object] = lambda _done: None,
+def run(rows: Sequence[tuple[int, Row]], *, dry_run: bool) -> Report:
+    """Take a few rows in. Right ones are kept even when others are wrong; a dry run keeps nothing.
+
+    Args:
+        rows: as `read` gave them.
+        dry_run: whether to try only.
+    """
+    report = Report(rows=len(rows))
+    for chunk in _chunks(rows):
+        report.add(_tried(chunk, report.skus, dry_run=dry_run))
+    return report
+
+
+def run_apart(
+    rows: Sequence[tuple[int, Row]], *, dry_run: bool, told: Callable[[int], object]
 ) -> Report:
-    """Take rows in. Right ones are kept even when others are wrong; a dry run keeps nothing.
+    """Take many rows in, for a job: each few hundred of them in a transaction of their own.
+
+    Nobody who orders such a product waits for the end of the table, be it a dry run or not.
 
     Args:
         rows: as `read` gave them.
         dry_run: whether to try only.
         told: called with how many are done, again and again.
     """
-    report = Report(rows=len(rows))
-    attempt = session.begin_nested()
-    tree = _Tree()
-    known: set[str] = set()
-    done = 0
+    report, done = Report(rows=len(rows)), 0
     for chunk in _chunks(rows):
-        _take(chunk, report, tree, known)
+        report.add(in_transaction(partial(_tried, chunk, report.skus, dry_run=dry_run)))
         done += len(chunk)
         told(done)
+    return report
+
+
+def _tried(chunk: Sequence[tuple[int, Row]], seen: Set[str], *, dry_run: bool) -> Report:
+    part = Report()
+    attempt = session.begin_nested()
+    _take(chunk, part, _Tree(), seen)
     if dry_run:
+        # This lets go of every lock, too.
         attempt.rollback()
     else:
         attempt.commit()
         freshness.changed()
-    return report
+    return part
 
 
 def _settings() -> ShopSettings:
@@ -126,12 +158,12 @@ def _chunks(rows: Sequence[tuple[int, Row]]) -> Iterator[Sequence[tuple[int, Row
         yield rows[start : start + _AT_ONCE]
 
 
-def _take(chunk: Sequence[tuple[int, Row]], report: Report, tree: "_Tree", seen: set[str]) -> None:
+def _take(chunk: Sequence[tuple[int, Row]], report: Report, tree: "_Tree", seen: Set[str]) -> None:
     present = _present([row.get("sku", "") for _, row in chunk])
     right = []
     for number, row in chunk:
         sku = row.get("sku", "")
-        if sku in seen:
+        if sku in seen or sku in report.skus:
             report.refuse(number, "sku", gettext("This SKU is in the table twice."))
             report.failed += 1
             continue
@@ -148,7 +180,7 @@ def _take(chunk: Sequence[tuple[int, Row]], report: Report, tree: "_Tree", seen:
             # Only the digits of a currency are asked for beside the shape.
             report.refuse(number, "currency", error.message(gettext(error.detail)))
         else:
-            seen.add(sku)
+            report.skus.add(sku)
             right.append((row, given))
             continue
         report.failed += 1
