@@ -122,14 +122,30 @@ def _state_of(found: Mapping[str, StreamState], plugin: Plugin) -> str:
 def bring_in_line(app: flask.Flask) -> None:
     """After an upgrade: note the states, call `torg_on_enable`, tell who was switched off.
 
-    Each call is a transaction of its own; the first that fails stops the rest.
+    Each call is a transaction of its own, and one that fails keeps no other plugin from its own.
+
+    Raises:
+        MigrationError: calls failed; what the upgrade applied is kept.
     """
     note_states(app)
     registry = plugins.registry(app)
+    failed: list[tuple[str, BaseException]] = []
     with app.app_context():
         for plugin in registry.active():
-            db.in_transaction(partial(registry.invoke, plugin, "torg_on_enable"))
-    plugin_changes.note(app)
+            try:
+                db.in_transaction(partial(registry.invoke, plugin, "torg_on_enable"))
+            except Exception as error:
+                failed.append((f"torg_on_enable of plugin {plugin.name}", error))
+    try:
+        plugin_changes.note(app)
+    except plugin_changes.NotToldError as error:
+        failed.append((str(error), error.__cause__ or error))
+    if failed:
+        raise MigrationError(
+            f"the migrations are applied, but failed: {', '.join(what for what, _ in failed)}",
+            why="; ".join(f"{type(error).__name__}: {error}" for _, error in failed),
+            next_steps=("mend that or switch the plugin off, then again: torg db upgrade",),
+        ) from failed[0][1]
 
 
 def pending(app: flask.Flask) -> dict[str, list[str]]:

@@ -38,6 +38,10 @@ WHERE is_enabled AND NOT name = ANY(CAST(:names AS text[])) RETURNING name
 """)
 
 
+class NotToldError(Exception):
+    """A plugin failed when it was told of another's end; the text says which, the cause why."""
+
+
 def note(app: flask.Flask) -> list[str]:
     """Record what is on, and tell every active plugin what was switched off since the last look.
 
@@ -46,6 +50,9 @@ def note(app: flask.Flask) -> list[str]:
 
     Returns:
         The names of the plugins that were found switched off.
+
+    Raises:
+        NotToldError: one failed; all are told again at the next look.
     """
     return db.in_transaction(lambda: _note(app), app)
 
@@ -59,5 +66,9 @@ def _note(app: flask.Flask) -> list[str]:
     for name in gone:
         _log.info("plugin_switched_off", plugin=name)
         for plugin in registry.active():
-            registry.invoke(plugin, "torg_on_disable", plugin=name)
+            try:
+                registry.invoke(plugin, "torg_on_disable", plugin=name)
+            except Exception as error:
+                message = f"torg_on_disable of plugin {plugin.name}"
+                raise NotToldError(message) from error
     return gone

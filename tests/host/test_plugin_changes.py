@@ -72,7 +72,7 @@ def test_a_plugin_that_is_on_is_remembered_and_not_told_of(app: Any) -> None:
 def test_when_a_listener_fails_all_are_asked_again_at_the_next_look(app: Any) -> None:
     was_on(app, "stall")
     FAILING.append(True)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(plugin_changes.NotToldError, match="of plugin listener"):
         plugin_changes.note(app)
     FAILING.clear()
 

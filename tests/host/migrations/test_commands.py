@@ -83,6 +83,28 @@ class TestUpgrade:
             rows = connection.exec_driver_sql("SELECT id FROM bell_ring ORDER BY 1").all()
         assert [row.id for row in rows] == [1, 2]
 
+    def test_plugin_that_fails_afterwards_is_named_and_keeps_nobody_from_his_own(
+        self, shell: Any, stall: Any
+    ) -> None:
+        broken = (
+            "from torg import hookimpl\n@hookimpl\ndef torg_on_enable():\n    raise OSError('no')"
+        )
+        shell.install(shell.stage.plugin("bad"), broken)
+        counting = (
+            "from pathlib import Path\nfrom torg import hookimpl\n"
+            "@hookimpl\ndef torg_on_enable():\n    Path(__file__).with_name('called').touch()\n"
+        )
+        good = shell.install(shell.stage.plugin("good"), counting)
+        shell.enable("bad", "good", "stall")
+
+        result = shell.run("db", "upgrade")
+
+        assert isinstance(result.exception, MigrationError)
+        assert "torg_on_enable of plugin bad" in result.exception.what
+        assert result.exception.why == "OSError: no"
+        assert (good.path / "called").exists()
+        assert "stall_thing" in shell.stage.tables()
+
     def test_package_that_is_gone_but_still_enabled_stops_nobody(
         self, shell: Any, stall: Any
     ) -> None:
