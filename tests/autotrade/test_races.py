@@ -65,8 +65,11 @@ def test_without_the_guard_parallel_runs_sell_an_offer_twice(market, monkeypatch
     assert len(market.sales()) > OFFERS
 
 
-def met(market, monkeypatch, *, within):
-    """What a cancellation finds while a run is stopped `within` one of its steps."""
+def met(market, monkeypatch, patience):
+    """What a cancellation finds while a run is stopped between locking and deciding.
+
+    Returns whether it was still waiting after so many seconds, its answer, and the offer.
+    """
     model = market.car()
     market.supplier({model: 10_000})
     market.dealer(target_stock=1)
@@ -74,15 +77,15 @@ def met(market, monkeypatch, *, within):
     anna = market.person(1_000_000)
     offer = market.offer(anna, model, 20_000)
     is_reached, may_go_on = threading.Event(), threading.Event()
-    step = getattr(selling, within)
+    read = selling.lines
 
-    def stopped(*about, **more):
-        found = step(*about, **more)
+    def stopped(*about):
+        found = read(*about)
         is_reached.set()
-        assert may_go_on.wait(30)
+        assert may_go_on.wait(60)
         return found
 
-    monkeypatch.setattr(selling, within, stopped)
+    monkeypatch.setattr(selling, "lines", stopped)
 
     def cancel():
         with market.app.app_context():
@@ -92,8 +95,7 @@ def met(market, monkeypatch, *, within):
         run = pool.submit(market.run, "sales")
         assert is_reached.wait(30)
         cancelled = pool.submit(cancel)
-        # Long enough for a cancellation that would not wait to be through.
-        has_waited = not wait([cancelled], timeout=0.4).done
+        has_waited = not wait([cancelled], timeout=patience).done
         may_go_on.set()
         run.result()
         return has_waited, cancelled.result(), market.found(offer)
@@ -102,7 +104,7 @@ def met(market, monkeypatch, *, within):
 def test_who_cancels_an_offer_that_a_run_has_taken_up_waits_and_learns_that_it_is_filled(
     market, monkeypatch
 ):
-    has_waited, answer, offer = met(market, monkeypatch, within="lines")
+    has_waited, answer, offer = met(market, monkeypatch, patience=0.4)
     assert (has_waited, answer.status_code, answer.json["state"]) == (True, 409, "filled")
     assert (offer.status, len(market.sales())) == ("filled", 1)
     assert market.prove() == []
@@ -111,7 +113,7 @@ def test_who_cancels_an_offer_that_a_run_has_taken_up_waits_and_learns_that_it_i
 def test_without_the_lock_of_the_offer_the_cancellation_would_not_wait(market, monkeypatch):
     read = selling.offers
     monkeypatch.setattr(selling, "offers", lambda **asked: read(**{**asked, "lock": False}))
-    has_waited, answer, _ = met(market, monkeypatch, within="lines")
+    has_waited, answer, _ = met(market, monkeypatch, patience=30)
     assert (has_waited, answer.status_code) == (False, 204)
 
 
