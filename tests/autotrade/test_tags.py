@@ -53,6 +53,18 @@ def test_a_state_that_changed_meanwhile_is_not_overwritten(one_market, path, bod
     assert one_market.call("DELETE", place, owner, headers=present).status_code == 204
 
 
+@pytest.mark.parametrize(("path", "body"), [("/dealers", DEALER), ("/suppliers", SUPPLIER)])
+def test_tiers_that_changed_meanwhile_are_not_overwritten(one_market, path, body):
+    owner = one_market.person()
+    place = f"{path}/{one_market.send('POST', path, owner, body)['id']}/tiers"
+    for at in (1, 2):
+        seen = {"If-Match": one_market.call("GET", place).headers["ETag"]}
+        tiers = {"tiers": [{"at_purchases": at, "percent": "1.50"}]}
+        one_market.send("PUT", place, owner, tiers, 200, headers=seen)
+        assert one_market.call("PUT", place, owner, json=tiers, headers=seen).status_code == 412
+        assert one_market.get(place) == tiers
+
+
 def test_everybody_sees_what_a_dealer_prefers_and_nobody_its_margin(one_market):
     made = one_market.send("POST", "/dealers", one_market.person(), DEALER)
     shown = one_market.get(f"/dealers/{made['id']}")

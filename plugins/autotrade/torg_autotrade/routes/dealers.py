@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import request
 
-from torg import identity
+from torg import etag, identity
 from torg.errors import NotFoundError
 from torg_autotrade.errors import (
     FixedPriceMissingError,
@@ -97,11 +97,14 @@ def get_dealer_tiers(dealer_id: int) -> Any:
 
 @blueprint.route("/dealers/<int:dealer_id>/tiers", methods=["PUT"])
 @blueprint.requires(DEALER)
+@blueprint.if_match
 @blueprint.arguments(shapes.Tiers)
 @blueprint.response(200, shapes.Tiers)
 @blueprint.fails(NotFoundError)
 def put_dealer_tiers(arguments: dict[str, Any], dealer_id: int) -> Any:
     """Put loyalty tiers in place of those that were."""
+    participants.own("dealer", identity.current(), dealer_id, lock=True)
+    etag.require_match(shapes.Tiers().dump({"tiers": single.tiers("dealer", dealer_id)}))
     participants.set_tiers("dealer", identity.current(), dealer_id, arguments["tiers"])
     return {"tiers": single.tiers("dealer", dealer_id)}
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import request
 
-from torg import identity
+from torg import etag, identity
 from torg.errors import NotFoundError
 from torg_autotrade.errors import (
     CarModelUnknownError,
@@ -96,11 +96,14 @@ def get_supplier_tiers(supplier_id: int) -> Any:
 
 @blueprint.route("/suppliers/<int:supplier_id>/tiers", methods=["PUT"])
 @blueprint.requires(DEALER)
+@blueprint.if_match
 @blueprint.arguments(shapes.Tiers)
 @blueprint.response(200, shapes.Tiers)
 @blueprint.fails(NotFoundError)
 def put_supplier_tiers(arguments: dict[str, Any], supplier_id: int) -> Any:
     """Put loyalty tiers in place of those that were."""
+    participants.own("supplier", identity.current(), supplier_id, lock=True)
+    etag.require_match(shapes.Tiers().dump({"tiers": single.tiers("supplier", supplier_id)}))
     participants.set_tiers("supplier", identity.current(), supplier_id, arguments["tiers"])
     return {"tiers": single.tiers("supplier", supplier_id)}
 
