@@ -123,7 +123,8 @@ class Application(flask.Flask):
             return
         registry = self.extensions.get("torg.plugins")
         for plugin in registry.plugins.values() if registry is not None else ():
-            if plugin.state is State.DISABLED:
+            # What runs serves all that it wants to serve; the rest is not there.
+            if plugin.state in (State.DISABLED, State.ACTIVE):
                 continue
             prefix, claims = plugin.manifest.url_prefix, plugin.manifest.root_paths
             missing = [claim for claim in claims if claim not in mounted.roots]

@@ -229,6 +229,18 @@ def test_two_plugins_of_one_prefix_are_both_named(
     assert app.test_client().get("/api/v1/good/things").status_code == 200
 
 
+def test_an_address_that_a_running_plugin_does_not_serve_is_404(
+    install: Callable[..., None], make_app: Any
+) -> None:
+    manifest = GOOD_MANIFEST + 'root_paths = ["/literal/quiet"]\n'
+    install("quiet", plugin="import torg\n", manifest=manifest)
+
+    client = make_app(["quiet"]).test_client()
+
+    for address in ("/api/v1/quiet/things", "/literal/quiet"):
+        assert client.get(address).status_code == 404
+
+
 def test_a_broken_plugin_that_is_required_stops_the_start_by_name(
     install: Callable[..., None], make_app: Any
 ) -> None:
