@@ -43,6 +43,9 @@ DAMAGE = {
     "nobody uses a coupon too often": (
         "UPDATE shop_coupon SET per_user_limit = per_user_limit - 2 * {by}"
     ),
+    "an order that a provider paid is paid": (
+        "UPDATE shop_payment SET order_id = CASE WHEN {by} > 0 THEN {waiting} ELSE {wired} END"
+    ),
     "lists show what the parts of a product say": (
         "UPDATE shop_product_ready SET json ="
         " CASE WHEN {by} > 0 THEN '!' || json ELSE substr(json, 2) END"
@@ -84,7 +87,7 @@ def give(identity_id, minor):
 @pytest.fixture(scope="module")
 def used(make_shop, make_staff):
     """A shop with orders in every state, and the ids that damage needs."""
-    shop = make_shop("wallet")
+    shop = make_shop("wallet", sandbox=True)
     product = make_staff(shop).product(on_hand=100)
     manager = Customer(shop, permissions=["shop.order.manage", "shop.coupon.manage"])
     manager.call("POST", "admin/coupons", {"code": "TENTH", "percent": 10, "per_user_limit": 3})
@@ -99,6 +102,12 @@ def used(make_shop, make_staff):
         "outside": customer.order(product, payment="later"),
         "voided": customer.order(product, payment="later"),
     }
+    numbers["wired"] = customer.order(product, payment="later")
+    customer.call("POST", f"orders/{numbers['wired']}/payments", {"provider": "sandbox"})
+    soon = text("UPDATE torg_outbox SET run_at = clock_timestamp() WHERE state = 'queued'")
+    for _ in range(4):
+        torg_jobs.run_due(shop.app)
+        shop.work(lambda: db.session.execute(soon))
     for name in ("cancelled", "voided"):
         customer.call("POST", f"orders/{numbers[name]}/cancel")
     manager.call("POST", f"admin/orders/{numbers['outside']}/confirm-payment")
@@ -121,7 +130,8 @@ def run(shop):
 
 
 def damage(shop, name, by):
-    tables = ("shop_order", "shop_order_line", "shop_order_event", "shop_coupon_use")
+    names = ("order", "order_line", "order_event", "coupon_use", "payment")
+    tables = [f"shop_{name}" for name in names]
     words = DAMAGE[name].format(by=by, **shop.ids)
 
     def act():
@@ -144,7 +154,7 @@ def damage(shop, name, by):
 def test_a_shop_that_was_used_is_sound(used):
     code, outcome = run(used)
     assert (code, outcome["findings"]) == (0, [])
-    assert outcome["counts"] == {"orders": 7, "products": 1, "coupons": 1}
+    assert outcome["counts"] == {"orders": 8, "products": 1, "coupons": 1}
 
 
 @pytest.mark.parametrize("name", DAMAGE)

@@ -69,6 +69,11 @@ SELECT c.code, 'identity ' || u.identity_id || ' used it ' || count(*) || ' time
        || c.per_user_limit
   FROM shop_coupon c JOIN shop_coupon_use u ON u.coupon_id = c.id
  GROUP BY c.id, u.identity_id HAVING count(*) > c.per_user_limit"""
+_PAYMENTS = """
+SELECT o.number, 'its payment ' || p.reference || ' was applied, and it is ' || o.payment_status
+  FROM shop_payment p JOIN shop_order o ON o.id = p.order_id
+ WHERE p.status = 'applied'
+   AND (o.transfer IS NULL OR o.payment_status NOT IN ('paid', 'refunded'))"""
 _READY = """
 SELECT 'product ' || p.id, 'lists show something else than its parts say'
   FROM shop_product p LEFT JOIN shop_product_ready r ON r.product_id = p.id
@@ -82,6 +87,7 @@ _PROMISES = {
     "a coupon counts its uses": _COUPONS,
     "uses of coupons are those of orders": _USES,
     "nobody uses a coupon too often": _LIMITS,
+    "an order that a provider paid is paid": _PAYMENTS,
     "lists show what the parts of a product say": _READY,
 }
 INVARIANTS = tuple(_PROMISES)
