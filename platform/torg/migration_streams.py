@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,11 @@ def read_revisions(name: str, folder: Path) -> tuple[Revision, ...]:
 
 
 def _read_revision(name: str, path: Path) -> Revision:
-    source = path.read_bytes()
+    return _revision(name, path, path.read_bytes())
+
+
+@lru_cache(maxsize=512)  # a process that makes many applications, as tests do, parses a file once
+def _revision(name: str, path: Path, source: bytes) -> Revision:
     try:
         module = ast.parse(source)
         constants = _constants(module)

@@ -8,8 +8,10 @@ plugins of `app`; `make_app` takes any others.
 import contextlib
 import itertools
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +106,16 @@ class AppMaker:
 
 
 def _wants_people(names: list[str]) -> bool:
+    return not _people_providers(tuple(sys.path)) & set(names)
+
+
+@lru_cache(maxsize=8)
+def _people_providers(path: tuple[str, ...]) -> frozenset[str]:
+    """The installed plugins that know people; looked up once, because it reads every package."""
     from torg.manifest import discover
 
-    return not any("users" in each.provides for each in discover() if each.name in names)
+    del path  # a test that puts a package on it must not get the answer from before
+    return frozenset(each.name for each in discover() if "users" in each.provides)
 
 
 def _create(
