@@ -51,7 +51,7 @@ def test_the_owner_is_told_of_his_new_profile_and_of_each_status(
     assert "your profile on" in mails("anna@example.com")[0].text
     _put(api, token, "Away until May")
     told = mails("anna@example.com")[0]
-    assert "\n\nAway until May\n\n" in told.text
+    assert "Away until May" in told.text.split("\r\n\r\n")
     assert "status" in told.subject
     count = len(mails("anna@example.com"))
     _put(api, token, "Away until May")
