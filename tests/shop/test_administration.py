@@ -175,3 +175,19 @@ def test_characteristics_that_cannot_be_kept_are_refused(staff):
         body = {"name": "x", "sku": "wrong", "price": price, "attributes": attributes}
         answer = staff.call("POST", "products", body)
         assert answer.status_code in (400, 422), attributes
+
+
+def test_staff_lists_categories_flat_and_tags(make_shop, make_staff):
+    staff = make_staff(make_shop())
+    top = staff.make("categories", name="Kitchen")
+    low = staff.make("categories", name="Kettles", parent_id=top["id"])
+    staff.make("tags", name="new")
+    assert staff.call("GET", "categories").json["items"] == [top, low]
+    assert staff.call("GET", f"categories?parent_id={top['id']}").json["items"] == [low]
+    page = staff.call("GET", "categories?limit=1&sort=-name").json
+    assert page["items"] == [top]
+    rest = staff.call("GET", f"categories?limit=1&sort=-name&cursor={page['next_cursor']}").json
+    assert (rest["items"], rest["next_cursor"]) == ([low], None)
+    assert [each["name"] for each in staff.call("GET", "tags").json["items"]] == ["new"]
+    assert staff.call("DELETE", f"categories/{low['id']}").status_code == 204
+    assert staff.call("GET", "categories").json["items"] == [top]

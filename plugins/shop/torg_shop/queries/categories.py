@@ -4,8 +4,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Select, bindparam, func, select, text
 
+from torg.filters import equals
 from torg.listing import Listing
 from torg.prepared import Prepared
+from torg.schemas import Id
 from torg_shop.models.catalogue import Category, Product, Tag
 
 _COUNTS = (
@@ -57,7 +59,26 @@ class TagListing(Listing):
     default_sort = "name"
 
 
+class CategoryListing(Listing):
+    """Categories as staff see them, one beside the other."""
+
+    key = Category.id
+    sorts = {"name": Category.name, "position": Category.position}  # noqa: RUF012 - declared so
+    default_sort = "id"
+    filters = {"parent_id": equals(Id(), Category.parent_id)}  # noqa: RUF012 - declared so
+
+
+FLAT: Select[*tuple[Any, ...]] = select(
+    Category.id,
+    Category.parent_id,
+    Category.name,
+    Category.slug,
+    Category.position,
+    Category.updated_at,
+).where(Category.is_active)
 TAGS: Select[*tuple[Any, ...]] = select(Tag.id, Tag.name).where(Tag.is_active)
+
+MANAGED_TAGS: Select[*tuple[Any, ...]] = TAGS.add_columns(Tag.updated_at)
 
 
 def tree() -> list[Any]:

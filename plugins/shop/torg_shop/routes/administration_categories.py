@@ -17,6 +17,15 @@ from torg_shop.schemas import catalogue as shapes
 from torg_shop.services import catalogue, categories
 
 
+@blueprint.route("/admin/categories", methods=["GET"])
+@blueprint.requires(CATALOGUE)
+@blueprint.arguments(queries.CategoryListing.arguments(), location="query")
+@blueprint.response(200, queries.CategoryListing.envelope(shapes.Category))
+def list_managed_categories(arguments: dict[str, Any]) -> Any:
+    """List categories one beside the other; as a tree they are at `categories`."""
+    return queries.CategoryListing.page(queries.FLAT, arguments)
+
+
 @blueprint.route("/admin/categories", methods=["POST"])
 @blueprint.requires(CATALOGUE)
 @blueprint.arguments(shapes.CreateCategory)
@@ -59,6 +68,15 @@ def change_category(arguments: dict[str, Any], category_id: int) -> Any:
 def remove_category(category_id: int) -> None:
     """Take out a category that nothing is in."""
     categories.remove(category_id)
+
+
+@blueprint.route("/admin/tags", methods=["GET"])
+@blueprint.requires(CATALOGUE)
+@blueprint.arguments(queries.TagListing.arguments(), location="query")
+@blueprint.response(200, queries.TagListing.envelope(shapes.ManagedTag))
+def list_managed_tags(arguments: dict[str, Any]) -> Any:
+    """List tags and when they were last changed."""
+    return queries.TagListing.page(queries.MANAGED_TAGS, arguments)
 
 
 @blueprint.route("/admin/tags", methods=["POST"])

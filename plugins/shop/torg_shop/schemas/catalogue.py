@@ -100,6 +100,12 @@ class TagName(Schema):
     name = Text(maximum=60, example="new")
 
 
+class ManagedTag(TagName):
+    """A tag as staff see it."""
+
+    updated_at = Timestamp()
+
+
 class Picture(Schema):
     """A picture; both links work for an hour or two."""
 
