@@ -52,6 +52,15 @@ def test_the_link_confirms_the_address_once(api: Any, mails: Any) -> None:
     assert again.get_json()["code"] == "link_invalid"
 
 
+def test_a_mail_program_that_looks_at_the_link_does_not_use_it_up(api: Any, mails: Any) -> None:
+    api.register("anna")
+    path = f"/verify-email?token={_link_token(mails('anna@example.com')[0].text)}"
+    assert [api.call("HEAD", path).status_code for _ in range(2)] == [200, 200]
+    assert api.get("/me", token=api.token("anna")).get_json()["email_verified"] is False
+    assert api.get(path).status_code == 200
+    assert api.call("HEAD", path).status_code == 422
+
+
 def test_a_browser_that_opens_the_link_gets_a_page(api: Any, mails: Any) -> None:
     api.register("anna")
     path = f"/verify-email?token={_link_token(mails('anna@example.com')[0].text)}"

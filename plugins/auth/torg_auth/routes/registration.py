@@ -68,8 +68,14 @@ def verify_email(arguments: dict[str, Any]) -> dict[str, bool]:
 @blueprint.response(200, Confirmed)
 @blueprint.fails(LinkInvalidError)
 def verify_email_by_link(arguments: dict[str, Any]) -> dict[str, bool] | flask.Response:
-    """Confirm an address by the link of the mail. A link works once; a browser gets a page."""
-    accounts.confirm_by_link(arguments["token"], present_caller())
+    """Confirm an address by the link of the mail. A link works once; a browser gets a page.
+
+    HEAD, by which mail programs look at links, confirms nothing.
+    """
+    if flask.request.method == "HEAD":
+        accounts.look_at_link(arguments["token"])
+    else:
+        accounts.confirm_by_link(arguments["token"], present_caller())
     return pages.confirmed_page() if pages.is_wanted() else {"email_verified": True}
 
 

@@ -177,6 +177,16 @@ def confirm_by_link(token: str, caller: Caller) -> TorgError | None:
     return None
 
 
+def look_at_link(token: str) -> None:
+    """Say whether the link of the mail would confirm an address; changes nothing.
+
+    Raises:
+        LinkInvalidError: not one of ours, used, replaced or too old.
+    """
+    if not codes.is_link_good(Purpose.CONFIRM_EMAIL, token):
+        raise LinkInvalidError
+
+
 def confirm_address(user_id: int, caller: Caller) -> None:
     """Note, in the present transaction, that the owner reads the mails of his address."""
     confirmed = session.scalar(

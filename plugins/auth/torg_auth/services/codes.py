@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import ColumnElement, func, insert, select, text, update
 
 from torg.config import plugin_settings
 from torg.db import session
@@ -154,17 +154,31 @@ def use_link(purpose: Purpose, token: str) -> int | None:
     A link stays good when its code was tried too often: it cannot be guessed, and a stranger who
     burns the tries must not keep the owner out.
     """
+    conditions = _behind_link(purpose, token)
+    return None if conditions is None else _close(*conditions)
+
+
+def is_link_good(purpose: Purpose, token: str) -> bool:
+    """Whether a signed link would work; changes nothing."""
+    conditions = _behind_link(purpose, token)
+    if conditions is None:
+        return False
+    found = select(OneTimeCode.id).where(OneTimeCode.closed_at.is_(None), *conditions)
+    return session.scalar(found) is not None
+
+
+def _behind_link(purpose: Purpose, token: str) -> list[ColumnElement[bool]] | None:
     seconds = plugin_settings("auth", AuthSettings).code_minutes * 60
     value = unsigned(link_use(purpose), token, seconds)
     if value is None or len(value) != 2:
         return None
     code_id, nonce = value
-    return _close(
+    return [
         OneTimeCode.id == code_id,
         OneTimeCode.nonce == nonce,
         OneTimeCode.purpose == purpose.value,
         OneTimeCode.expires_at > func.clock_timestamp(),
-    )
+    ]
 
 
 def _close(*conditions: Any) -> int | None:
