@@ -7,13 +7,14 @@ Owns discovery and the shape of manifests. Which of them run, and in which order
 import importlib.util
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
 
 from torg.root_paths import MOST_CLAIMS, is_claim
 
@@ -127,14 +128,11 @@ def _broken(name: str, package: str, version: str, path: Path, problem: str) -> 
 
 
 def _parse(raw: dict[str, Any], path: Path, package: str, version: str, name: str) -> Manifest:
-    unknown = set(raw) - _KEYS
-    if unknown:
-        message = f"unknown keys {sorted(unknown)}; allowed are {sorted(_KEYS)}"
-        raise ValueError(message)
+    _check_keys(raw, _KEYS, "")
     _check(raw.get("name") == name, f"name must be {name!r}, as in the entry point")
     _check(bool(_NAME.fullmatch(name)), "name must be lower snake, at most 30 characters")
     _check(name not in _RESERVED, f"name {name!r} is reserved for the host")
-    _check(bool(raw.get("title")), "title is missing")
+    _check(bool(_text(raw, "title")), "title is missing")
     prefix = raw.get("url_prefix")
     _check(prefix is None or bool(_PREFIX.fullmatch(str(prefix))), "url_prefix must be kebab-case")
     return Manifest(
@@ -142,24 +140,36 @@ def _parse(raw: dict[str, Any], path: Path, package: str, version: str, name: st
         package=package,
         version=version,
         path=path,
-        title=str(raw["title"]),
-        summary=str(raw.get("summary", "")),
+        title=_text(raw, "title"),
+        summary=_text(raw, "summary"),
         api=_versions(raw.get("api", ">=1,<2"), "api"),
         url_prefix=prefix,
         root_paths=_root_paths(raw),
         requires={str(k): _versions(v, f"requires.{k}") for k, v in _table(raw, "requires")},
         after=_names(raw, "after"),
         conflicts=_names(raw, "conflicts"),
-        provides={str(k): str(v) for k, v in _table(raw, "provides")},
+        provides={str(k): _version(v, f"provides.{k}") for k, v in _table(raw, "provides")},
         consumes={str(k): _consumed(str(k), v) for k, v in _table(raw, "consumes")},
         permissions=tuple(_permission(name, str(k), v) for k, v in _table(raw, "permissions")),
-        docs=raw.get("docs"),
+        docs=_text(raw, "docs") or None,
     )
 
 
 def _check(fact: bool, otherwise: str) -> None:
     if not fact:
         raise ValueError(otherwise)
+
+
+def _check_keys(table: dict[str, Any], allowed: Collection[str], place: str) -> None:
+    """A misspelt key, such as that of a permission's roles, would be missed in silence."""
+    unknown = sorted(set(table) - set(allowed))
+    _check(not unknown, f"{place}unknown keys {unknown}; allowed are {sorted(allowed)}")
+
+
+def _text(raw: dict[str, Any], key: str) -> str:
+    value = raw.get(key, "")
+    _check(isinstance(value, str), f"{key} must be a text")
+    return str(value)
 
 
 def _table(raw: dict[str, Any], key: str) -> list[tuple[str, Any]]:
@@ -192,18 +202,33 @@ def _versions(value: Any, key: str) -> str:
     return str(value)
 
 
+def _version(value: Any, key: str) -> str:
+    _check(isinstance(value, str), f"{key} must be a version such as '1.0'")
+    try:
+        Version(value)
+    except InvalidVersion as error:
+        message = f"{key}: {error}"
+        raise ValueError(message) from error
+    return str(value)
+
+
 def _consumed(name: str, value: Any) -> Consumed:
     if isinstance(value, str):
         return Consumed(_versions(value, f"consumes.{name}"))
     _check(isinstance(value, dict), f"consumes.{name} must be a range or a table")
+    _check_keys(value, ("range", "optional"), f"consumes.{name}: ")
     versions = _versions(value.get("range", ""), f"consumes.{name}.range")
-    return Consumed(versions, bool(value.get("optional")))
+    optional = value.get("optional", False)
+    _check(isinstance(optional, bool), f"consumes.{name}.optional must be true or false")
+    return Consumed(versions, optional)
 
 
 def _permission(plugin: str, name: str, value: Any) -> Permission:
     own = bool(_PERMISSION.fullmatch(name)) and name.startswith(f"{plugin}.")
     _check(own, f"permission {name!r} must read {plugin}.<noun>.<verb>")
     _check(isinstance(value, dict), f"permission {name!r} must be a table with title and roles")
+    _check_keys(value, ("title", "roles"), f"permission {name!r}: ")
     roles = value.get("roles", [])
-    _check(isinstance(roles, list), f"roles of {name!r} must be a list")
-    return Permission(name, str(value.get("title", name)), tuple(str(role) for role in roles))
+    fits = isinstance(roles, list) and all(isinstance(role, str) for role in roles)
+    _check(fits, f"roles of {name!r} must be a list of names")
+    return Permission(name, _text(value, "title") or name, tuple(roles))

@@ -46,6 +46,26 @@ def test_a_good_manifest_is_read_whole(tmp_path: Path) -> None:
             "stall.<noun>.<verb>",
         ),
         ('name = "stall"\ntitle = "x"\nafter = "auth"', "list of plugin names"),
+        ('name = "stall"\ntitle = ["x"]', "title must be a text"),
+        ('name = "stall"\ntitle = "x"\ndocs = ["README.md"]', "docs must be a text"),
+        ('name = "stall"\ntitle = "x"\nprovides = { till = "one" }', "provides.till"),
+        ('name = "stall"\ntitle = "x"\nprovides = { till = 1 }', "provides.till"),
+        (
+            'name = "stall"\ntitle = "x"\nconsumes = { till = { range = ">=1", optional = "no" } }',
+            "consumes.till.optional must be true or false",
+        ),
+        (
+            'name = "stall"\ntitle = "x"\nconsumes = { till = { versions = ">=1" } }',
+            "consumes.till: unknown keys ['versions']",
+        ),
+        (
+            'name = "stall"\ntitle = "x"\n[permissions]\n"stall.item.sell" = { role = ["user"] }',
+            "permission 'stall.item.sell': unknown keys ['role']; allowed are ['roles', 'title']",
+        ),
+        (
+            'name = "stall"\ntitle = "x"\n[permissions]\n"stall.item.sell" = { roles = [1] }',
+            "list of names",
+        ),
     ],
 )
 def test_a_wrong_manifest_says_what_is_wrong(tmp_path: Path, text: str, named: str) -> None:
