@@ -191,11 +191,11 @@ def test_with_money_before_goods_they_do(meet, monkeypatch):
     """The control: `pay` as it must not be; PostgreSQL ends one of the two, which starts again."""
 
     def pay(number, buyer_id):
-        order = orders._locked(number, buyer_id)
-        orders._require(order, {"payment": "paid"})
+        order = orders.locked(number, buyer_id)
+        orders.require(order, {"payment": "paid"})
         transfer = payments.take(order)
         stock.close_reservation(order.id, "taken")
-        orders._settle(order, transfer, buyer_id)
+        orders.settle(order, transfer, buyer_id)
 
     monkeypatch.setattr(orders, "pay", pay)
     assert meet() > 2
