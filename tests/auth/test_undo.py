@@ -128,6 +128,24 @@ def test_undoing_revokes_the_api_keys_of_a_thief(
     assert api.get("/me", token=key).status_code == 401
 
 
+def test_undoing_unlinks_the_sign_in_of_a_thief_and_leaves_the_owners(
+    api: Any, anna: str, change: Any, mails: Any, sql: Any
+) -> None:
+    def link(provider: str) -> None:
+        sql(
+            "INSERT INTO auth_external_identity (user_id, provider, subject, email)"
+            f" SELECT id, '{provider}', 'anybody', 'a@example.com' FROM auth_user"
+        )
+
+    link("github")
+    change(anna, "email", "thief@new.example", at="thief@new.example")
+    link("google")
+    assert _undo(api, _undo_token(mails("anna@example.com")[0].text)).status_code == 200
+    assert sql("SELECT provider FROM auth_external_identity") == [("github",)]
+    kinds = "SELECT details FROM auth_security_event WHERE kind = 'provider_unlinked'"
+    assert sql(kinds) == [({"provider": "google"},)]
+
+
 def test_undoing_helps_also_after_a_thief_closed_the_account(
     api: Any, anna: str, change: Any, mails: Any, sql: Any
 ) -> None:

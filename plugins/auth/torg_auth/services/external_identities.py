@@ -1,5 +1,7 @@
 """Taking a sign-in at another provider away from one's own account."""
 
+from datetime import datetime
+
 from sqlalchemy import delete, select
 
 from torg.db import session
@@ -32,3 +34,17 @@ def unlink(user_id: int, linked_id: int, caller: Caller) -> None:
     if not queries.has_another_way(user_id, linked_id):
         raise LastSignInError
     record(SecurityEventKind.PROVIDER_UNLINKED, caller, user_id=user_id, provider=found)
+
+
+def unlink_since(user_id: int, moment: datetime, caller: Caller) -> None:
+    """Forget what was linked to an account from a moment on, in the present transaction.
+
+    The account needs another way in, such as a confirmed address.
+    """
+    found = session.scalars(
+        delete(ExternalIdentity)
+        .where(queries.is_of(user_id), ExternalIdentity.created_at >= moment)
+        .returning(ExternalIdentity.provider)
+    )
+    for provider in found.all():
+        record(SecurityEventKind.PROVIDER_UNLINKED, caller, user_id=user_id, provider=provider)

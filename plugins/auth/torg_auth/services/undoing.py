@@ -20,7 +20,7 @@ from torg_auth.errors import LinkInvalidError
 from torg_auth.models import SecurityEventKind
 from torg_auth.models_changes import PendingChange
 from torg_auth.queries import changes as queries
-from torg_auth.services import api_keys
+from torg_auth.services import api_keys, external_identities
 from torg_auth.services.applying import set_value, void_codes
 from torg_auth.services.callers import Caller
 from torg_auth.services.levels import renew_level
@@ -78,6 +78,7 @@ def undo(token: str, caller: Caller) -> Kind | TorgError:
             PendingChange.user_id,
             PendingChange.kind,
             PendingChange.old_value,
+            PendingChange.applied_at,
         )
     ).one_or_none()
     account = None if change is None else _locked(change.user_id)
@@ -107,8 +108,10 @@ def _follow_up(change: Any, kind: Kind, caller: Caller) -> None:
     void_codes(user_id, Kind.EMAIL)
     renew_level(user_id)
     end_all_sessions(user_id, "change_undone", caller)
-    # A key that a thief made meanwhile would keep the door open for as long as a year.
+    # A key that a thief made meanwhile would keep the door open for as long as a year, and his own
+    # account elsewhere, which vouched for the address that is taken back, for good.
     keys = api_keys.revoke_all(user_id)
+    external_identities.unlink_since(user_id, change.applied_at, caller)
     bump_access(user_id)
     record(
         SecurityEventKind.CHANGE_UNDONE, caller, user_id=user_id, change=kind.value, api_keys=keys
