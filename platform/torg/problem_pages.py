@@ -67,9 +67,16 @@ def describe(kind: type[TorgError]) -> dict[str, Any]:
         "status": kind.status,
         "title": gettext(kind.title),
         "detail": gettext(kind.detail),
-        "explanation": gettext(inspect.cleandoc(kind.__doc__ or "")),
+        "explanation": gettext(explanation(kind)),
         "extras": list(kind.public),
     }
+
+
+def explanation(kind: type[TorgError]) -> str:
+    """What the docstring of an error class says to the client who meets it."""
+    whole = inspect.cleandoc(kind.__doc__ or "")
+    # The base class goes on for those who write subclasses, which is nothing to tell a client.
+    return whole.partition("\n\n")[0] if kind is TorgError else whole
 
 
 def _wants_page() -> bool:

@@ -1,22 +1,18 @@
 """The plugin as the host sees it: tables and models, commands, jobs, demo, texts, personal data."""
 
-import inspect
 import json
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from random import Random
 
 import pytest
 from click.testing import CliRunner
 
-import torg_autotrade
-from torg import i18n, migrate, outbox, translatable
 from torg import jobs as torg_jobs
+from torg import migrate, outbox
 from torg.db import unit_of_work
 from torg.demo import Demo
-from torg.errors import TorgError
-from torg_autotrade import commands, errors, personal, sample
+from torg_autotrade import commands, personal, sample
 from torg_autotrade.schemas import market as market_shapes
 from torg_autotrade.schemas import trading as trading_shapes
 from torg_autotrade.services import offers
@@ -24,19 +20,6 @@ from torg_autotrade.services import offers
 
 def test_tables_and_models_agree(market):
     assert migrate.check(market.app, ["autotrade"]).drift.get("autotrade", []) == []
-
-
-def test_every_text_has_its_russian():
-    here = Path(torg_autotrade.__file__).parent
-    explanations = [
-        inspect.cleandoc(kind.__doc__)
-        for kind in vars(errors).values()
-        if isinstance(kind, type)
-        and issubclass(kind, TorgError)
-        and kind.__module__ == errors.__name__
-    ]
-    assert translatable.untranslated(here) == []
-    assert i18n.untranslated("ru", explanations, [here / "translations"]) == []
 
 
 def test_the_demo_trades_through_a_year_and_leaves_sound_books(market):

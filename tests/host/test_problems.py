@@ -173,6 +173,11 @@ class TestPages:
         path = answer.json["type"].removeprefix("https://torg.example")
         assert refusing.client.get(path).json["code"] == "low_stock"
 
+    def test_of_an_internal_error_says_nothing_to_programmers(self, refusing) -> None:
+        told = refusing.client.get("/errors/internal_error").json["explanation"]
+
+        assert told == "Something this server could not do, and it is not your mistake."
+
     def test_a_code_that_is_none_is_not_found(self, refusing):
         assert refusing.client.get("/errors/none").json["code"] == "not_found"
 

@@ -1,38 +1,20 @@
 """The plugin as the host sees it: tables and models, texts, demo, command."""
 
-import inspect
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from random import Random
 
 from click.testing import CliRunner
 from sqlalchemy import text
 
-import torg_shop
-from torg import i18n, migrate, translatable
+from torg import migrate
 from torg.db import session, unit_of_work
 from torg.demo import Demo
-from torg.errors import TorgError
 from torg_shop import commands, sample
-from torg_shop.errors import catalogue as errors
 
 
 def test_tables_and_models_agree(shop):
     assert migrate.check(shop.app, ["shop"]).drift.get("shop", []) == []
-
-
-def test_every_text_has_its_russian():
-    here = Path(torg_shop.__file__).parent
-    explanations = [
-        inspect.cleandoc(kind.__doc__)
-        for kind in vars(errors).values()
-        if isinstance(kind, type)
-        and issubclass(kind, TorgError)
-        and kind.__module__ == errors.__name__
-    ]
-    assert translatable.untranslated(here) == []
-    assert i18n.untranslated("ru", explanations, [here / "translations"]) == []
 
 
 def test_the_demo_shows_three_hundred_products_with_pictures(fresh):

@@ -1,6 +1,5 @@
 """The plugin as the host sees it: its tables and models agree, its command, its contract."""
 
-import inspect
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,18 +8,14 @@ from random import Random
 import pytest
 from click.testing import CliRunner
 
-import torg_ledger.bonus
-import torg_ledger.errors
-import torg_ledger.payments
 import torg_wallet
-from torg import contracts, i18n, migrate, outbox, plugin_imports, translatable
+from torg import contracts, migrate, outbox, plugin_imports
 from torg import jobs as torg_jobs
 from torg.db import unit_of_work
 from torg.demo import Demo
-from torg.errors import TorgError
 from torg.health import Degraded, Failing
 from torg.money import Money
-from torg_wallet import checks, commands, errors, jobs, personal, sample
+from torg_wallet import checks, commands, jobs, personal, sample
 from torg_wallet.services import payments, referrals
 
 
@@ -97,22 +92,6 @@ def test_the_demo_gives_people_money_and_leaves_sound_books(books):
     held = "SELECT count(DISTINCT owner_id) FROM wallet_account WHERE posted_minor > 0"
     assert books.sql(held + " AND owner_id IS NOT NULL") == [(7,)]
     assert books.prove() == []
-
-
-def test_every_text_has_its_russian(books):
-    here, contract = (Path(each.__file__).parent for each in (torg_wallet, torg_ledger))
-    folder = here / "translations"
-    explanations = [
-        inspect.cleandoc(kind.__doc__)
-        for module in (errors, torg_ledger.errors, torg_ledger.bonus, torg_ledger.payments)
-        for kind in vars(module).values()
-        if isinstance(kind, type)
-        and issubclass(kind, TorgError)
-        and kind.__module__ == module.__name__
-    ]
-    wanted = [*translatable.texts(contract), *explanations]
-    assert translatable.untranslated(here) == []
-    assert i18n.untranslated("ru", wanted, [folder]) == []
 
 
 def test_the_health_checks_say_what_is_wrong(make_books):
