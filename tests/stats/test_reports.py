@@ -150,6 +150,26 @@ def test_the_rights_of_the_moment_count(market):
     assert "За эти дни ничего не произошло" in letter.text
 
 
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [
+        ("gone.metric", "Больше никто не считает gone.metric."),
+        ("stall.secret", "stall.secret видно с правом stats.metric.read"),
+    ],
+)
+def test_why_a_report_has_no_numbers_is_said_in_the_readers_language(market, metric, words):
+    person = market.person(locale="ru")
+    report_id = create(market, person).json["id"]
+    market.sql(
+        "UPDATE stats_report SET question = question || CAST(:change AS jsonb)",
+        change=json.dumps({"metric": [metric], "by": []}),
+    )
+    assert market.call(f"reports/{report_id}/send", person, "POST").status_code == 202
+    run(market)
+    (letter,) = mails(market, person)
+    assert words in letter.text
+
+
 def test_a_report_whose_plugin_went_away_says_so(market, anna):
     report_id = create(market, anna).json["id"]
     market.sql('UPDATE stats_report SET question = question || \'{"metric": ["gone.metric"]}\'')

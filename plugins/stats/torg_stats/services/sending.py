@@ -1,5 +1,6 @@
 """Reports by mail: the largest numbers and a link to all of them."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from torg.i18n import gettext, use_locale
 from torg_stats import emails
 from torg_stats.domain.figures import written
 from torg_stats.models import Report
-from torg_stats.services import reports
+from torg_stats.services import catalogue, reports
 from torg_stats.services.answering import Answer
 from torg_stats.services.tables import money_of
 
@@ -43,8 +44,17 @@ def send_report(report_id: int, occasion: str) -> None:
                 facts |= _rows(reports.answered(found))
         except TorgError as error:
             # A right that was taken away, a plugin that was switched off: the owner reads why.
-            facts["problem"] = str(error)
+            facts["problem"] = _problem(found.question, error)
     emails.tell(found.owner_id, facts, key=f"{report_id}:{occasion}")
+
+
+def _problem(question: Mapping[str, Any], error: TorgError) -> str:
+    """Why there are no numbers, in the reader's language."""
+    present = catalogue.metrics()
+    gone = [name for name in question["metric"] if name not in present]
+    if gone:
+        return gettext("Nobody counts {names} any more.", names=", ".join(gone))
+    return error.message(gettext(error.detail))
 
 
 def _rows(answer: Answer) -> dict[str, Any]:
