@@ -60,6 +60,8 @@ def mount(app: flask.Flask, registry: Registry) -> None:
         for hook, take in _PARTS:
             try:
                 result = registry.invoke(plugin, hook)
+                if result is None and hook == "torg_services":
+                    result = ()  # a promise of the manifest is kept or broken without it, too
                 if result is not None:
                     take(app, plugin, result)
             except SettingsError:
@@ -100,6 +102,7 @@ def _take_models(_app: flask.Flask, plugin: Plugin, models: Any) -> None:
 
 
 def _take_services(app: flask.Flask, plugin: Plugin, services: Any) -> None:
+    returned = set()
     for service in services:
         declared = plugin.manifest.provides.get(service.contract)
         if declared != service.version:
@@ -109,6 +112,12 @@ def _take_services(app: flask.Flask, plugin: Plugin, services: Any) -> None:
             )
             raise MountError(message)
         contracts.init(app).provide(plugin.name, service)
+        returned.add(service.contract)
+    missing = sorted(set(plugin.manifest.provides) - returned)
+    if missing:
+        # Whoever relies on it would be let in, and fail only when somebody asks for something.
+        message = f"plugin.toml says it provides {', '.join(missing)}; torg_services does not"
+        raise MountError(message)
 
 
 def _take_events(app: flask.Flask, plugin: Plugin, declared: Any) -> None:

@@ -216,6 +216,20 @@ def test_a_plugin_whose_requirement_is_missing_is_blocked_and_named(
     assert_named(app, "bad", "absent")
 
 
+def test_a_service_that_is_promised_and_not_given_takes_both_sides_out_of_service(
+    install: Callable[..., None], make_app: Any
+) -> None:
+    install("good")
+    install("bad", manifest=GOOD_MANIFEST + 'provides = {{ till = "1.0" }}\n')
+    install("buyer", manifest=GOOD_MANIFEST + 'consumes = {{ till = ">=1" }}\n')
+
+    app = make_app(["good", "bad", "buyer"])
+
+    assert_named(app, "bad", "plugin.toml says it provides till; torg_services does not")
+    assert registry(app).plugins["buyer"].state is State.BLOCKED
+    assert_named(app, "buyer", "enable or mend bad")
+
+
 def test_two_plugins_of_one_prefix_are_both_named(
     install: Callable[..., None], make_app: Any
 ) -> None:
