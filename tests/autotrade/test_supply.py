@@ -218,6 +218,20 @@ def test_a_poisoned_dealer_stops_no_sale_of_another(market):
     assert market.prove() == []
 
 
+def test_a_dealer_that_sells_again_has_no_error_of_sales_any_more(market):
+    model = market.car()
+    market.supplier({model: 1_000_000})
+    dealers = [market.dealer(margin_percent=margin) for margin in ("10", "20")]
+    market.run("supply")
+    for error, left in (("sales: refused", [None, "sales: refused"]), ("supply: x", ["supply: x"])):
+        market.work_sql(f"UPDATE autotrade_dealer SET last_error = '{error}'")
+        market.offer(market.person(2_000_000), model, 2_000_000)
+        market.run("sales")
+        rows = market.sql("SELECT last_error FROM autotrade_dealer ORDER BY id")
+        assert [row.last_error for row in rows][: len(left)] == left
+    assert {sale.dealer_id for sale in market.sales()} == {dealers[0]}
+
+
 def test_a_broken_promotion_is_recorded_on_itself_and_stops_nothing(market):
     model = market.car()
     market.supplier({model: 1_000_000})

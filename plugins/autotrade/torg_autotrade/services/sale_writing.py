@@ -82,6 +82,11 @@ _BROKEN = text("""
 UPDATE autotrade_promotion SET last_error = 'its discount makes no sense', last_error_at = :now
  WHERE id = ANY (:ids)
 """)
+# Supply and review clear theirs when a dealer's turn is over; a sale has no turns, only deals.
+_SOUND = text("""
+UPDATE autotrade_dealer SET last_error = NULL, updated_at = clock_timestamp()
+ WHERE id = ANY (:ids) AND last_error LIKE 'sales: %'
+""")
 _STATUS = {Reason.EXPIRED: "expired", Reason.INSUFFICIENT_FUNDS: "refused"}
 
 
@@ -150,6 +155,7 @@ def write(context: Context, deals: Sequence[Deal], references: Sequence[str]) ->
     ]
     session.execute(_STOCK, {"rows": json.dumps(moves), "now": context.now})
     session.execute(_COUNTS, {"rows": json.dumps(rows)})
+    session.execute(_SOUND, {"ids": sorted({deal.chosen.line.dealer_id for deal in deals})})
     if context.is_told:
         outbox.enqueue("autotrade.tell_sold", {"sales": [deal_id for _, deal_id in ids]})
 
