@@ -86,7 +86,13 @@ def retry(job_ids: tuple[int, ...], every: bool, job: str | None, as_json: bool)
     with db.unit_of_work("write", app):
         found = outbox.retry(job_ids or None, job=job)
     missed = sorted(set(job_ids) - set(found))
-    click.echo(json.dumps(found) if as_json else "\n".join(map(str, found)))
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        for each in found:
+            click.echo(each)
+        if not found and not missed:
+            click.echo("No job was dead, so none is tried again.", err=True)
     if missed:
         raise CommandError(
             f"not dead, so not retried: {', '.join(map(str, missed))}",

@@ -162,6 +162,13 @@ class TestCommands:
         assert f"not dead, so not retried: {job_id}" in str(result.exception)
         assert "torg jobs list --state dead" in str(result.exception)
 
+    def test_nothing_to_retry_is_said_and_is_no_empty_line(self, torg) -> None:
+        for words in (("--all",), ("--job", "host.trail")):
+            result = torg("retry", *words)
+
+            assert (result.exit_code, result.stdout) == (0, "")
+            assert result.stderr == "No job was dead, so none is tried again.\n"
+
     def test_an_unknown_job_is_an_error_with_the_next_step(self, torg) -> None:
         result = torg("show", "999")
 
