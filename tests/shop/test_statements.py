@@ -32,7 +32,7 @@ OWN = ("orders", "cart", "admin/products", "admin/orders", "admin/coupons")
 LISTS = {
     "products?limit=50": 3,
     "products?limit=50&search=thing": 3,
-    "products?limit=50&sort=-price&price_min=0.00&attribute=size:1": 3,
+    "products?limit=50&sort=-price&price_min=0.00&attributes=size:1": 3,
     "tags": 1,
     "categories": 1,
     "recommendations?limit=50": 3,

@@ -80,6 +80,18 @@ def _is_free(wanted: bool) -> ColumnElement[bool]:
     return free if wanted else ~free
 
 
+def _tags_asked(description: str) -> Filter:
+    word = Text(maximum=60, example="new")
+    field = List(word, maximum=_MOST_TAGS_ASKED, minimum=1, description=description)
+    return Filter(field, _has_tags)
+
+
+def _attributes_asked(description: str) -> Filter:
+    pair = Text(maximum=561, pattern="[^:]{1,60}:.{0,500}", example="colour:red")
+    field = List(pair, maximum=_MOST_ATTRIBUTES_ASKED, minimum=1, description=description)
+    return Filter(field, _has_attributes)
+
+
 class ProductListing(Listing):
     """Products; the newest first unless asked otherwise."""
 
@@ -97,24 +109,10 @@ class ProductListing(Listing):
         "price_max": amount_at_most(Product.price_minor, Product.currency),
         "currency": equals(Text(maximum=3, pattern="[A-Z]{3}", example="EUR"), Product.currency),
         "sku": equals(Text(maximum=64, example="KET-1"), Product.sku),
-        "tag": Filter(
-            List(
-                Text(maximum=60, example="new"),
-                maximum=_MOST_TAGS_ASKED,
-                minimum=1,
-                description="Has this tag; given more than once, all of them.",
-            ),
-            _has_tags,
-        ),
-        "attribute": Filter(
-            List(
-                Text(maximum=561, pattern="[^:]{1,60}:.{0,500}", example="colour:red"),
-                maximum=_MOST_ATTRIBUTES_ASKED,
-                minimum=1,
-                description="`name:value`; given more than once, all of them.",
-            ),
-            _has_attributes,
-        ),
+        "tags": _tags_asked("Has this tag; given more than once, all of them."),
+        "attributes": _attributes_asked("`name:value`; given more than once, all of them."),
+        "tag": _tags_asked("The same as `tags`."),
+        "attribute": _attributes_asked("The same as `attributes`."),
         "in_stock": Filter(Boolean(), _is_free),
         "created_after": above(Timestamp(), Product.created_at),
         "created_before": below(Timestamp(), Product.created_at),
