@@ -18,11 +18,13 @@ $(RUNNABLE): setup.cfg pyproject.toml requirements.txt constraints.txt $(wildcar
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Torg needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) --requirement requirements.txt
+	@echo "Installing what runs the platform into $(VENV): a minute or two ..." >&2
+	@$(INSTALL) --requirement requirements.txt
 	@touch $(RUNNABLE)
 
 $(STAMP): $(RUNNABLE) requirements-dev.txt
-	$(INSTALL) --requirement requirements-dev.txt
+	@echo "Installing what the tests need ..." >&2
+	@$(INSTALL) --requirement requirements-dev.txt
 	@touch $(STAMP)
 
 install: $(STAMP) ## Make .venv with everything

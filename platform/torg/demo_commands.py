@@ -59,6 +59,7 @@ def demo(port: int, directory: Path, reset: bool) -> None:
         _reset(directory)
     processes.refuse_taken_address(f"127.0.0.1:{port}", "torg demo")
     _make_folder(directory)
+    click.echo("Preparing servers, tables and data: the first time up to a minute ...", err=True)
     variables = _variables(directory, port)
     os.environ.update(variables)
     with embedded_servers(config.load()) as servers, ExitStack() as numbers:
