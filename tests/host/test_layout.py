@@ -102,6 +102,22 @@ def test_what_is_installed_was_tried_and_is_allowed() -> None:
     assert wrong == []
 
 
+def test_the_package_of_a_contract_has_the_version_that_is_provided() -> None:
+    provided: dict[str, str] = {}
+    for file in ROOT.glob("plugins/*/*/plugin.toml"):
+        provided |= tomllib.loads(file.read_text("utf-8")).get("provides", {})
+    packages = {
+        file.parent.name: tomllib.loads(file.read_text("utf-8"))["project"]["version"]
+        for file in ROOT.glob("contracts/*/pyproject.toml")
+    }
+    both = packages.keys() & provided.keys()
+
+    assert {name: packages[name].rpartition(".")[0] for name in both} == {
+        name: provided[name] for name in both
+    }
+    assert both
+
+
 def pages() -> list[Path]:
     folders = ("docs", "plugins", "contracts", "examples")
     below = [page for folder in folders for page in (ROOT / folder).rglob("*.md")]
