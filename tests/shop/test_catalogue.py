@@ -86,6 +86,15 @@ def test_filters_and_search_find_these_and_no_others(shop, goods, query, expecte
     assert sorted(skus(get(shop, "products", **query))) == expected
 
 
+def test_what_comes_with_a_product_may_be_asked_for_and_nothing_else(shop, goods):
+    asked = get(shop, "products", embed="category,tags,media")
+    assert asked["items"] == get(shop, "products")["items"]
+    assert {"category", "tags", "media"} <= {*asked["items"][0]}
+    refused = shop.app.test_client().get("/api/v1/shop/products?embed=category,owner")
+    assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "?embed")
+    assert "media" in refused.json["errors"][0]["message"]
+
+
 @pytest.mark.parametrize("word", ["price", "name", "created_at", "popularity", "-price", "-name"])
 def test_every_sort_pages_through_each_product_once(shop, goods, word):
     seen, cursor = [], None

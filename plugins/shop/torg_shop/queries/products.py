@@ -118,6 +118,8 @@ class ProductListing(Listing):
         "created_before": below(Timestamp(), Product.created_at),
     }
     search = Product.search
+    # All of these come with every product anyhow, so that asking for them costs nothing more.
+    embeds = ("category", "tags", "media")
 
 
 _TAGS = (
