@@ -48,12 +48,20 @@ def torg_environment() -> Iterator[Environment]:
 
 @dataclass
 class AppMaker:
-    """Makes applications on databases of their own; `make_app(["auth"], demo=True)`."""
+    """Makes applications on databases of their own; `make_app(["auth"], demo=True)`.
+
+    Redis is empty when a maker begins: what is kept there for one database is wrong for the next.
+    """
 
     environment: Environment
     directory: Path
     _apps: list[flask.Flask] = field(default_factory=list)
     _databases: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Empty Redis."""
+        with contextlib.closing(redis.Redis.from_url(self.environment.redis_url)) as store:
+            store.flushall()
 
     def __call__(
         self,
@@ -146,8 +154,6 @@ def _migrate(url: str, names: list[str], host: Callable[[], dict[str, Any]]) -> 
 @pytest.fixture
 def make_app(torg_environment: Environment, tmp_path: Path) -> Iterator[AppMaker]:
     """Makes applications with chosen plugins and settings."""
-    with contextlib.closing(redis.Redis.from_url(torg_environment.redis_url)) as store:
-        store.flushall()
     maker = AppMaker(torg_environment, tmp_path)
     try:
         yield maker

@@ -9,6 +9,7 @@ import pytest
 from torg import cache, db
 from torg.errors import ConflictError
 from torg.money import Money
+from torg.testing import AppMaker
 from torg.testing_processes import eventually
 
 
@@ -175,3 +176,14 @@ def test_tags_are_never_counted(make_api, server):
             seen.add(cache.versioned("lots"))
             cache.tags().change(["lots"])
         assert len(seen) == 40
+
+
+def test_a_test_begins_with_nothing_that_another_has_kept(torg_environment, tmp_path):
+    for number in range(2):
+        maker = AppMaker(torg_environment, tmp_path / str(number))
+        try:
+            with maker([]).app_context():
+                found = cache.remember("host:kept", lambda n=number: n, seconds=60)
+        finally:
+            maker.close()
+        assert found == number
