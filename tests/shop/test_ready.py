@@ -1,6 +1,8 @@
 """What lists show is written down beforehand, and is always what the parts of a product say."""
 
+import contextlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 import pytest
@@ -121,6 +123,15 @@ def test_every_kind_of_change_is_told_by_the_lists(filled):
     assert told == {*CHANGES}
 
 
+def test_a_product_whose_text_is_lost_is_shown_all_the_same(filled):
+    filled.work(
+        lambda: db.session.execute(text("DELETE FROM shop_product_ready WHERE product_id > 2"))
+    )
+    listed, said = shown(filled)
+    assert len(listed) == 5
+    assert listed == said
+
+
 _NAME, _TAGGED = (
     "UPDATE shop_category SET name = :word WHERE id = (SELECT min(id) FROM shop_category)",
     """INSERT INTO shop_product_tag SELECT p.id, t.id FROM shop_product p, shop_tag t
@@ -170,3 +181,49 @@ def test_two_parts_changed_at_once_are_both_shown(filled):
     both_at_once(filled, "unguarded")
     listed, said = shown(filled)
     assert listed != said
+
+
+# What changing the tags of a product does, and what renaming one of them does meanwhile.
+_HELD, _TAKEN, _RENAMED = (
+    "SELECT 1 FROM shop_product WHERE id = 1 FOR NO KEY UPDATE",
+    "INSERT INTO shop_tag (name) VALUES ('t1') ON CONFLICT (name) DO UPDATE SET is_active = true",
+    "UPDATE shop_tag SET name = name || '!' WHERE id = 1",
+)
+
+
+def cross(shop, run):
+    """Do both at once, each holding what the other one waits for; what became of them."""
+    held = threading.Event()
+
+    def change():
+        db.session.execute(text(_HELD))
+        held.set()
+        # The second time nobody may be waiting any more.
+        with contextlib.suppress(AssertionError):
+            eventually(lambda: shop.work(lambda: db.session.scalar(text(_WAITING))) > 0, seconds=3)
+        db.session.execute(text(_TAKEN))
+
+    def rename():
+        held.wait(10)
+        db.session.execute(text(_RENAMED))
+
+    with ThreadPoolExecutor(2) as pool:
+        acts = [pool.submit(run, each) for each in (change, rename)]
+    return [each.exception() for each in acts]
+
+
+def test_a_tag_renamed_while_a_product_takes_it_fails_nobody(filled):
+    filled.work(lambda: db.session.execute(text("INSERT INTO shop_product_tag VALUES (1, 1)")))
+    assert cross(filled, filled.work) == [None, None]
+    listed, said = shown(filled)
+    assert listed == said
+    assert "t1!" in listed[-1]["tags"]
+
+    # The control: what the database breaks up is not begun again.
+    def once(act):
+        with db.unit_of_work(app=filled.app):
+            act()
+
+    filled.work(lambda: db.session.execute(text("UPDATE shop_tag SET name = 't1' WHERE id = 1")))
+    (broken,) = [each for each in cross(filled, once) if each is not None]
+    assert "deadlock detected" in str(broken)
