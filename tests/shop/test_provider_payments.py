@@ -3,15 +3,18 @@
 import json
 import os
 import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
+from sqlalchemy import select
 
 from torg import contracts, db, jobs
 from torg.money import Money
 from torg.testing_processes import eventually
 from torg_shop.jobs import trading
+from torg_shop.models.orders import Order
 from torg_shop.services import provider_payments, proving
 from torg_wallet.providers import sandbox
 from torg_wallet.services import proving as wallet_proving
@@ -161,6 +164,41 @@ def test_webhooks_at_the_same_time_pay_once_and_forged_ones_never(till, anna):
     till.settle()
     assert till.statuses(anna, number) == ("placed", "paid", ["applied"])
     assert till.money(anna) == (0, 0)
+    assert till.is_sound()
+
+
+def test_without_the_orders_lock_two_that_hear_at_once_both_try_to_pay(till, anna, monkeypatch):
+    number = till.order(anna)
+    reference = till.begin(anna, number).json["reference"]
+    assert till.told(reference).status_code == 200
+    together = threading.Barrier(2)
+
+    def unlocked(wanted):
+        asked = select(*Order.__table__.columns).where(Order.number == wanted)
+        return db.session.execute(asked).one()
+
+    def arrive_together(order, hold, arrive=provider_payments._arrived):
+        together.wait(10)
+        return arrive(order, hold)
+
+    monkeypatch.setattr(provider_payments.orders, "locked", unlocked)
+    monkeypatch.setattr(provider_payments, "_arrived", arrive_together)
+
+    def hear(_number):
+        try:
+            with db.unit_of_work(app=till.shop.app):
+                provider_payments.heard({"reference": reference})
+        except Exception as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(2) as pool:
+        ended = list(pool.map(hear, range(2)))
+    # The laws of the tables stop the second one; with the lock nobody had to be stopped.
+    assert sorted(each is None for each in ended) == [False, True]
+    monkeypatch.undo()
+    till.settle()
+    assert till.statuses(anna, number) == ("placed", "paid", ["applied"])
     assert till.is_sound()
 
 

@@ -2,10 +2,13 @@
 
 import itertools
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import literal
+from sqlalchemy.exc import IntegrityError
 
 from torg import jobs
 from torg.money import Money
@@ -23,7 +26,8 @@ from torg_ledger.errors import (
     ProviderUnknownError,
 )
 from torg_wallet.providers import sandbox
-from torg_wallet.services import payments
+from torg_wallet.queries import collecting as queries
+from torg_wallet.services import collecting, payments
 
 _numbers = itertools.count(1)
 DAY = timedelta(days=1)
@@ -132,6 +136,30 @@ def test_one_key_begins_one_collection_however_many_ask(books):
             begin(books, anna, key="once", **changes)
     with pytest.raises(KeyReusedError):
         begin(books, books.person(), key="once")
+
+
+def test_without_the_lock_of_the_key_somebody_who_asks_at_once_is_refused(books, monkeypatch):
+    together = threading.Barrier(2)
+    look = queries.of_key
+
+    def look_together(source, key):
+        found = look(source, key)
+        together.wait(10)
+        return found
+
+    monkeypatch.setattr(queries, "of_key", look_together)
+    monkeypatch.setattr(collecting.func, "pg_advisory_xact_lock", lambda _key: literal(1))
+    bert = books.person()
+
+    def ask(_number):
+        try:
+            return begin(books, bert, key="unguarded").reference
+        except IntegrityError as refused:
+            return refused
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(ask, range(2)))
+    assert sorted(isinstance(each, IntegrityError) for each in answers) == [False, True]
 
 
 @pytest.mark.parametrize(
