@@ -1,17 +1,8 @@
 """What is refused at the door: each refusal points at the field that is wrong."""
 
 import pytest
+from market_bodies import DEALER, EURO
 
-EURO = {"amount": "10000.00", "currency": "EUR"}
-DEALER = {
-    "name": "Autohaus Nord",
-    "country": "DE",
-    "city": "Hamburg",
-    "preferences": {},
-    "margin_percent": "10.00",
-    "spend_per_run": EURO,
-    "target_stock": 2,
-}
 PROMOTION = {
     "title": "Sale",
     "dealer_id": 1,
@@ -60,7 +51,8 @@ def test_a_body_that_makes_no_sense_is_refused_with_its_place(
 def test_years_may_be_the_same_or_one_alone(one_market):
     person = one_market.person()
     for years in ({"year_min": 2026, "year_max": 2026}, {"year_min": 2026}, {"year_max": 1990}):
-        one_market.send("POST", "/dealers", person, {**DEALER, "preferences": years})
+        made = one_market.send("POST", "/dealers", person, {**DEALER, "preferences": years})
+        assert made["preferences"] == years
 
 
 def test_an_offer_for_an_unknown_car_points_at_it(one_market):

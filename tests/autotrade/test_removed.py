@@ -1,20 +1,10 @@
 """What was taken out of the market: whom it still concerns, and how it comes back."""
 
 import pytest
+from market_bodies import DEALER, EURO, SUPPLIER
 
 from torg import jobs as torg_jobs
 
-EURO = {"amount": "10000.00", "currency": "EUR"}
-DEALER = {
-    "name": "Autohaus Nord",
-    "country": "DE",
-    "city": "Hamburg",
-    "preferences": {},
-    "margin_percent": "10.00",
-    "spend_per_run": EURO,
-    "target_stock": 2,
-}
-SUPPLIER = {"name": "Werk Süd", "founded_year": 1926, "country": "CZ"}
 CAR = {
     "make": "Skoda",
     "model": "Octavia",

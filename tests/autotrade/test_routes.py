@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from market_bodies import EURO, SEDANS, SUPPLIER
 
 from torg import jobs as torg_jobs
 from torg import mail, openapi, openapi_rules, outbox
@@ -10,17 +11,7 @@ from torg.db import unit_of_work
 from torg_autotrade.domain.prices import with_margin
 from torg_autotrade.services import runs, ticks
 
-EURO = {"amount": "10000.00", "currency": "EUR"}
-DEALER = {
-    "name": "Autohaus Nord",
-    "country": "DE",
-    "city": "Hamburg",
-    "preferences": {"body_types": ["sedan"]},
-    "margin_percent": "10.00",
-    "spend_per_run": {"amount": "100000.00", "currency": "EUR"},
-    "target_stock": 2,
-}
-SUPPLIER = {"name": "Werk Süd", "founded_year": 1926, "country": "CZ"}
+DEALER = {**SEDANS, "spend_per_run": {"amount": "100000.00", "currency": "EUR"}}
 CAR = {
     "make": "Skoda",
     "model": "Octavia",

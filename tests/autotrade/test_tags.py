@@ -1,18 +1,9 @@
 """Whoever has not seen the present state does not change it: ETag and If-Match."""
 
 import pytest
+from market_bodies import SEDANS as DEALER
+from market_bodies import SUPPLIER
 
-EURO = {"amount": "10000.00", "currency": "EUR"}
-DEALER = {
-    "name": "Autohaus Nord",
-    "country": "DE",
-    "city": "Hamburg",
-    "preferences": {"body_types": ["sedan"]},
-    "margin_percent": "10.00",
-    "spend_per_run": EURO,
-    "target_stock": 2,
-}
-SUPPLIER = {"name": "Werk Süd", "founded_year": 1926, "country": "CZ"}
 PROMOTION = {
     "title": "Sale",
     "percent": "5.00",
