@@ -88,23 +88,18 @@ def place(
         # In a simulation the ledger's clock is another one: the run lets the hold go.
         expires_at=expires_at if now is None else None,
     )
-    session.execute(
-        insert(Offer).values(
-            id=offer_id,
-            buyer_id=known.id,
-            car_model_id=given.get("car_model_id"),
-            criteria=given.get("criteria"),
-            max_price_minor=minor,
-            currency=price.currency,
-            quantity=quantity,
-            placed_at=moment,
-            expires_at=expires_at,
-            hold_reference=held.reference,
-        )
-    )
+    asked = {name: given.get(name) for name in ("car_model_id", "criteria")}
+    asked |= {"quantity": quantity, "max_price_minor": minor, "currency": price.currency}
+    times = {"placed_at": moment, "expires_at": expires_at}
+    _insert(offer_id, known.id, held.reference, **asked, **times)
     if is_tried:
         outbox.enqueue("autotrade.try_offer", {"offer_id": offer_id}, key=str(offer_id))
     return offer_id
+
+
+def _insert(offer_id: int, buyer_id: int, hold_reference: str, **values: Any) -> None:
+    columns = {"id": offer_id, "buyer_id": buyer_id, "hold_reference": hold_reference}
+    session.execute(insert(Offer).values(**columns, **values))
 
 
 def _expiry(given: Mapping[str, Any], moment: datetime) -> datetime | None:

@@ -64,6 +64,11 @@ class Report:
     decisions: tuple[dict[str, Any], ...] = ()
     is_complete: bool = True
 
+    def after(self, outcome: "Outcome", failed: int) -> "Report":
+        """The report with one more chunk counted."""
+        seen, dealt = self.seen + outcome.seen, self.dealt + outcome.dealt
+        return replace(self, seen=seen, dealt=dealt, failed=self.failed + failed)
+
 
 def inline(work: Callable[[], Result]) -> Result:
     """Do a chunk inside the caller's own unit of work, for whoever fills in data as a whole."""
@@ -112,13 +117,7 @@ def run(
     while True:
         failed_before = len(context.excluded)
         outcome = _chunk(kind, context, transaction)
-        failed = len(context.excluded) - failed_before
-        report = replace(
-            report,
-            seen=report.seen + outcome.seen,
-            dealt=report.dealt + outcome.dealt,
-            failed=report.failed + failed,
-        )
+        report = report.after(outcome, len(context.excluded) - failed_before)
         context.cursor = outcome.cursor
         if outcome.is_last:
             return report
