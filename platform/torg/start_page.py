@@ -8,9 +8,9 @@ from __future__ import annotations
 from importlib.resources import files
 
 import flask
-from flask import request
+from flask import current_app, request
 
-from torg import __version__, config, i18n, pages, plugins
+from torg import __version__, config, dev_pages, i18n, pages, plugins
 from torg.plugins import Plugin
 
 
@@ -34,7 +34,7 @@ def links() -> dict[str, str]:
             "postman": "/postman.json",
             "errors": "/errors",
         }
-    if host.demo or host.debug:
+    if dev_pages.are_on(current_app):
         found |= {
             "mail": "/dev/mail",
             "mail_templates": "/dev/mails",
